@@ -1,0 +1,82 @@
+"""Log-mel spectrograms of the flow-matching decoders, and the range their networks see."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from comps.gptsovits.dsp.spectrogram import magnitude_spectrogram
+
+# log(1e-5), rounded: magnitudes below it are not heard.
+_FLOOR = 1e-5
+# The networks work on mels mapped linearly from [LOWEST, HIGHEST] to [-1, 1].
+_LOWEST, _HIGHEST = -12.0, 2.0
+
+
+@dataclass(frozen=True)
+class MelSettings:
+    """How a mel spectrogram is taken from audio of `rate` Hz. Bands reach from 0 Hz to half the rate."""
+
+    rate: int
+    n_fft: int
+    hop_length: int
+    n_mels: int = 100
+
+    @property
+    def frames_per_second(self) -> float:
+        return self.rate / self.hop_length
+
+
+def log_mel(samples: Tensor, settings: MelSettings) -> Tensor:
+    """Natural-log mel spectrogram `[B, n_mels, M]` of `samples` `[B, N]` at `settings.rate`.
+
+    Matches the reference implementation (tests/parity, kind dsp).
+    """
+    magnitudes = magnitude_spectrogram(samples, n_fft=settings.n_fft, hop_length=settings.hop_length)
+    filters = mel_filters(settings.rate, settings.n_fft, settings.n_mels).to(magnitudes)  # [n_mels, K]
+    return (filters @ magnitudes).clamp(min=_FLOOR).log()
+
+
+def normalize_mel(mel: Tensor) -> Tensor:
+    """Log mels to the networks' range: about [-1, 1]."""
+    return (mel - _LOWEST) / (_HIGHEST - _LOWEST) * 2 - 1
+
+
+def denormalize_mel(mel: Tensor) -> Tensor:
+    """The inverse of `normalize_mel`."""
+    return (mel + 1) / 2 * (_HIGHEST - _LOWEST) + _LOWEST
+
+
+@lru_cache(maxsize=8)
+def mel_filters(rate: int, n_fft: int, n_mels: int) -> Tensor:
+    """Triangular filters `[n_mels, n_fft // 2 + 1]`, evenly spaced on Slaney's scale, each of unit area.
+
+    Slaney, Auditory Toolbox (1998): linear below 1 kHz, logarithmic above. Equal to librosa's
+    default filters.
+    Computed in float64, because the difference of two near frequencies stands in a denominator.
+    """
+    bins = np.arange(n_fft // 2 + 1) * (rate / n_fft)  # [K], Hz
+    edges = _mel_to_hertz(np.linspace(0.0, _hertz_to_mel(rate / 2), n_mels + 2))  # [n_mels + 2], Hz
+    low, centre, high = edges[:-2, None], edges[1:-1, None], edges[2:, None]
+    rising = (bins - low) / (centre - low)
+    falling = (high - bins) / (high - centre)
+    triangles = np.clip(np.minimum(rising, falling), 0.0, None)  # [n_mels, K]
+    return torch.from_numpy(triangles * 2.0 / (high - low)).float()
+
+
+# Slaney's scale: 15 mels up to the knee at 1 kHz, then 27 mels for each factor of 6.4.
+_KNEE_HERTZ, _KNEE_MEL = 1000.0, 15.0
+_LOG_STEP = np.log(6.4) / 27.0
+
+
+def _hertz_to_mel(hertz: float) -> float:
+    if hertz < _KNEE_HERTZ:
+        return hertz * _KNEE_MEL / _KNEE_HERTZ
+    return float(_KNEE_MEL + np.log(hertz / _KNEE_HERTZ) / _LOG_STEP)
+
+
+def _mel_to_hertz(mel: np.ndarray) -> np.ndarray:
+    above = _KNEE_HERTZ * np.exp((mel - _KNEE_MEL) * _LOG_STEP)
+    return np.where(mel < _KNEE_MEL, mel * _KNEE_HERTZ / _KNEE_MEL, above)
