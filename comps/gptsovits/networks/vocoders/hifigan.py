@@ -1,0 +1,95 @@
+"""HiFi-GAN (Kong et al. 2020): latent or mel frames -> samples."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+LEAKY_SLOPE = 0.1
+# The last activation has PyTorch's default slope: an oddity of the original that the weights know.
+LAST_LEAKY_SLOPE = 0.01
+
+
+@dataclass(frozen=True)
+class HifiGanConfig:
+    in_channels: int
+    initial_channels: int
+    upsample_rates: tuple[int, ...]
+    upsample_kernels: tuple[int, ...]
+    resblock_kernels: tuple[int, ...]
+    resblock_dilations: tuple[tuple[int, ...], ...]
+    style_dim: int | None = None  # None: no global condition
+    has_output_bias: bool = False
+
+    @property
+    def hop_length(self) -> int:
+        """Samples per input frame."""
+        return prod(self.upsample_rates)
+
+
+class ResBlock(nn.Module):
+    """Pairs of a dilated and a plain convolution, each pair beside a residual path."""
+
+    def __init__(self, channels: int, kernel_size: int, dilations: Sequence[int]) -> None:
+        super().__init__()
+
+        def conv(dilation: int) -> nn.Conv1d:
+            padding = (kernel_size - 1) * dilation // 2
+            return nn.Conv1d(channels, channels, kernel_size, dilation=dilation, padding=padding)
+
+        self.dilated = nn.ModuleList(conv(d) for d in dilations)
+        self.plain = nn.ModuleList(conv(1) for _ in dilations)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for dilated, plain in zip(self.dilated, self.plain, strict=True):
+            hidden = dilated(F.leaky_relu(x, LEAKY_SLOPE))
+            x = x + plain(F.leaky_relu(hidden, LEAKY_SLOPE))
+        return x
+
+
+class Stage(nn.Module):
+    """One upsampling step and the mean of its residual blocks."""
+
+    def __init__(self, channels: int, rate: int, kernel: int, config: HifiGanConfig) -> None:
+        super().__init__()
+        self.up = nn.ConvTranspose1d(channels, channels // 2, kernel, rate, padding=(kernel - rate) // 2)
+        self.blocks = nn.ModuleList(
+            ResBlock(channels // 2, size, dilations)
+            for size, dilations in zip(config.resblock_kernels, config.resblock_dilations, strict=True)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.up(F.leaky_relu(x, LEAKY_SLOPE))
+        total: Tensor = self.blocks[0](x)
+        for block in self.blocks[1:]:
+            total = total + block(x)
+        return total / len(self.blocks)
+
+
+class HifiGan(nn.Module):
+    """`x [B, Z, F]`, `style [B, G, 1]` -> samples `[B, F · hop_length]` in -1 … 1."""
+
+    def __init__(self, config: HifiGanConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.conv_in = nn.Conv1d(config.in_channels, config.initial_channels, 7, padding=3)
+        self.condition = nn.Conv1d(config.style_dim, config.initial_channels, 1) if config.style_dim else None
+        self.stages = nn.ModuleList(
+            Stage(config.initial_channels // 2**i, rate, kernel, config)
+            for i, (rate, kernel) in enumerate(
+                zip(config.upsample_rates, config.upsample_kernels, strict=True)
+            )
+        )
+        last = config.initial_channels // 2 ** len(config.upsample_rates)
+        self.conv_out = nn.Conv1d(last, 1, 7, padding=3, bias=config.has_output_bias)
+
+    def forward(self, x: Tensor, style: Tensor | None = None) -> Tensor:
+        x = self.conv_in(x)
+        if self.condition is not None and style is not None:
+            x = x + self.condition(style)
+        for stage in self.stages:
+            x = stage(x)
+        return torch.tanh(self.conv_out(F.leaky_relu(x, LAST_LEAKY_SLOPE))).squeeze(1)
