@@ -1,6 +1,5 @@
 """Log-mel spectrograms of the flow-matching decoders, and the range their networks see."""
 
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -9,33 +8,19 @@ from torch import Tensor
 
 from comps.gptsovits.dsp.spectrogram import magnitude_spectrogram
 
-# log(1e-5), rounded: magnitudes below it are not heard.
+# Magnitudes below it are not heard; its logarithm is finite.
 _FLOOR = 1e-5
 # The networks work on mels mapped linearly from [LOWEST, HIGHEST] to [-1, 1].
 _LOWEST, _HIGHEST = -12.0, 2.0
 
 
-@dataclass(frozen=True)
-class MelSettings:
-    """How a mel spectrogram is taken from audio of `rate` Hz. Bands reach from 0 Hz to half the rate."""
-
-    rate: int
-    n_fft: int
-    hop_length: int
-    n_mels: int = 100
-
-    @property
-    def frames_per_second(self) -> float:
-        return self.rate / self.hop_length
-
-
-def log_mel(samples: Tensor, settings: MelSettings) -> Tensor:
-    """Natural-log mel spectrogram `[B, n_mels, M]` of `samples` `[B, N]` at `settings.rate`.
+def log_mel(samples: Tensor, *, rate: int, n_fft: int, hop_length: int, n_mels: int) -> Tensor:
+    """Natural-log mel spectrogram `[B, n_mels, M]` of `samples` `[B, N]`: bands from 0 Hz to half the rate.
 
     Matches the reference implementation (tests/parity, kind dsp).
     """
-    magnitudes = magnitude_spectrogram(samples, n_fft=settings.n_fft, hop_length=settings.hop_length)
-    filters = mel_filters(settings.rate, settings.n_fft, settings.n_mels).to(magnitudes)  # [n_mels, K]
+    magnitudes = magnitude_spectrogram(samples, n_fft=n_fft, hop_length=hop_length)  # [B, K, M]
+    filters = mel_filters(rate, n_fft, n_mels).to(magnitudes)  # [n_mels, K]
     return (filters @ magnitudes).clamp(min=_FLOOR).log()
 
 
