@@ -30,7 +30,7 @@ class NotAFolder(Exception):
 
 @dataclass(frozen=True)
 class Case:
-    """`folder` holds config.json, inputs and outputs; the weights are beside them, or follow from `manifest`."""
+    """`folder` holds config.json, inputs and outputs; weights lie beside them, or follow from `manifest`."""
 
     folder: Path
     manifest: Path | None = None
@@ -104,7 +104,7 @@ def _cases_under(path: Path, manifests: Path | None) -> Iterator[Case]:
 
 
 def _manifest_of(folder: Path, manifests: Path | None) -> Path | None:
-    """The manifest that the config names, or else the one called like the folder; None where nothing is rebuilt."""
+    """The manifest that the config names, or else the one called like the folder, if there is one."""
     if manifests is None:
         return None
     named = re.search(r"(\w+)\.json", json.loads((folder / "config.json").read_text()).get("weights", ""))

@@ -42,7 +42,7 @@ def judge(folder: str, output: str, computed: Tensor, stored: Tensor, *, toleran
         return Verdict(folder, output, Result.FAIL, reason=reason)
     exact = not stored.is_floating_point()
     computed, stored = computed.detach().double(), stored.double()
-    # Infinities that agree are equal; a NaN, or one on one side only, makes the error NaN and the verdict FAIL.
+    # Infinities that agree are equal; a NaN, or an infinity on one side, makes the error NaN: a FAIL.
     difference = torch.where(computed == stored, 0.0, computed - stored)
     finite = stored[stored.isfinite()]
     max_abs = float(difference.abs().max()) if difference.numel() else 0.0
