@@ -1,0 +1,92 @@
+"""Guard: does a segment's token sequence look like its text, spoken once? No torch.
+
+Dropped and repeated words are the first complaint about this family of models. They show in the tokens: far
+fewer or far more than the phonemes need, a token that repeats for seconds, a loop, no end at all.
+
+English corpus speech has 1.6 to 3.5 tokens a phoneme (25 tokens a second; the middle is 2.3), so the bands
+below are wide: what lies outside is a fault, not a style.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from enum import StrEnum
+
+TOKENS_PER_PHONEME = 2.4
+# A segment needs at least so many tokens a phoneme, once it has enough phonemes to tell.
+MIN_TOKENS_PER_PHONEME = 0.9
+MIN_PHONEMES_TO_JUDGE = 8
+# and is cut off at so many, and an allowance for breath.
+MAX_TOKENS_PER_PHONEME = 5.0
+MAX_ALLOWANCE = 40
+MAX_TOKENS = 1_500  # a minute: the longest that the model was trained for
+
+LONGEST_RUN = 32  # of one token: 1.3 s
+LONGEST_LOOP = 48  # tokens that repeat those `period` earlier
+PERIODS = range(2, 25)
+MIN_TOKENS_FOR_SHARE, LARGEST_SHARE = 48, 0.6  # of one token in the whole segment
+
+
+class Fault(StrEnum):
+    """What is wrong with a segment's tokens; the value is the middle of a sentence."""
+
+    TOO_SHORT = "was shorter than its text"
+    NO_END = "did not end where its text ends"
+    STUCK = "got stuck on a sound"
+
+
+def expected_tokens(n_phonemes: int) -> int:
+    """How many tokens an ordinary speaker needs."""
+    return round(TOKENS_PER_PHONEME * n_phonemes) + 4
+
+
+def max_tokens(n_phonemes: int) -> int:
+    """Where a segment that has not ended is cut off."""
+    return min(MAX_TOKENS, int(MAX_TOKENS_PER_PHONEME * n_phonemes) + MAX_ALLOWANCE)
+
+
+def fault_of(tokens: Sequence[int], n_phonemes: int, *, has_ended: bool) -> Fault | None:
+    """The fault of a finished segment, or None."""
+    if stuck_from(tokens) is not None:
+        return Fault.STUCK
+    if not has_ended:
+        return Fault.NO_END
+    if n_phonemes >= MIN_PHONEMES_TO_JUDGE and len(tokens) < MIN_TOKENS_PER_PHONEME * n_phonemes:
+        return Fault.TOO_SHORT
+    return None
+
+
+def stuck_from(tokens: Sequence[int]) -> int | None:
+    """Where a segment begins to repeat itself, or None: a long run, a long loop, or one token all over."""
+    starts = [start for period in (1, *PERIODS) if (start := _repeats_from(tokens, period)) is not None]
+    if starts:
+        return min(starts)
+    if len(tokens) >= MIN_TOKENS_FOR_SHARE:
+        token, count = Counter(tokens).most_common(1)[0]
+        if count > LARGEST_SHARE * len(tokens):
+            return list(tokens).index(token)
+    return None
+
+
+def _repeats_from(tokens: Sequence[int], period: int) -> int | None:
+    longest = LONGEST_RUN if period == 1 else LONGEST_LOOP
+    length = 0
+    for i in range(period, len(tokens)):
+        length = length + 1 if tokens[i] == tokens[i - period] else 0
+        if length + period >= longest and length > period:
+            return i - length - period + 1
+    return None
+
+
+def salvaged(tokens: Sequence[int]) -> list[int]:
+    """What can be kept of a segment when no attempt was good: it stops where it got stuck."""
+    start = stuck_from(tokens)
+    if start is None:
+        return list(tokens)
+    return list(tokens[: max(start + PERIODS.stop, PERIODS.stop)])
+
+
+def strangeness(tokens: Sequence[int], n_phonemes: int, fault: Fault) -> float:
+    """Orders faulty attempts: the least strange is kept. Lengths by their ratio to the expected one."""
+    kept = max(1, len(salvaged(tokens)))
+    expected = expected_tokens(n_phonemes)
+    return max(kept / expected, expected / kept) + (1.0 if fault is Fault.STUCK else 0.0)

@@ -1,0 +1,105 @@
+"""What the engine has done and is doing: plain numbers, for `/health` and `/metrics`."""
+
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass
+
+# How far back the rate of tokens looks, and how many of the newest durations are kept.
+RATE_WINDOW_SECONDS = 10.0
+KEPT_DURATIONS = 1_024
+
+
+@dataclass(frozen=True)
+class EngineStats:
+    """A snapshot. Durations are in seconds, of the newest requests, oldest first."""
+
+    running: int  # requests of which at least one segment has begun
+    waiting: int  # requests of which none has
+    capacity: int  # how many may wait
+    rows_busy: int
+    rows: int
+    requests_total: int
+    succeeded_total: int
+    failed_total: int
+    cancelled_total: int
+    profiles_total: int
+    tokens_total: int
+    tokens_per_second: float
+    audio_seconds_total: float
+    retries_total: int
+    first_audio_seconds: tuple[float, ...]
+    total_seconds: tuple[float, ...]
+
+
+class Counters:
+    """The running totals behind `EngineStats`; any thread may add to them."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._totals: dict[str, float] = dict.fromkeys(
+            (
+                "requests",
+                "succeeded",
+                "failed",
+                "cancelled",
+                "profiles",
+                "tokens",
+                "audio_seconds",
+                "retries",
+            ),
+            0,
+        )
+        self._token_times: deque[tuple[float, int]] = deque()
+        self._first_audio: deque[float] = deque(maxlen=KEPT_DURATIONS)
+        self._total: deque[float] = deque(maxlen=KEPT_DURATIONS)
+
+    def add(self, name: str, amount: float = 1) -> None:
+        with self._lock:
+            self._totals[name] += amount
+
+    def tokens(self, n: int) -> None:
+        now = time.monotonic()
+        with self._lock:
+            self._totals["tokens"] += n
+            self._token_times.append((now, n))
+            self._forget(now)
+
+    def first_audio(self, seconds: float) -> None:
+        with self._lock:
+            self._first_audio.append(seconds)
+
+    def finished(self, seconds: float) -> None:
+        with self._lock:
+            self._total.append(seconds)
+
+    def snapshot(
+        self, *, running: int, waiting: int, capacity: int, rows_busy: int, rows: int
+    ) -> EngineStats:
+        now = time.monotonic()
+        with self._lock:
+            self._forget(now)
+            recent = sum(n for _, n in self._token_times)
+            span = now - self._token_times[0][0] if self._token_times else 0.0
+            return EngineStats(
+                running=running,
+                waiting=waiting,
+                capacity=capacity,
+                rows_busy=rows_busy,
+                rows=rows,
+                requests_total=int(self._totals["requests"]),
+                succeeded_total=int(self._totals["succeeded"]),
+                failed_total=int(self._totals["failed"]),
+                cancelled_total=int(self._totals["cancelled"]),
+                profiles_total=int(self._totals["profiles"]),
+                tokens_total=int(self._totals["tokens"]),
+                tokens_per_second=recent / span if span > 0 else 0.0,
+                audio_seconds_total=self._totals["audio_seconds"],
+                retries_total=int(self._totals["retries"]),
+                first_audio_seconds=tuple(self._first_audio),
+                total_seconds=tuple(self._total),
+            )
+
+    def _forget(self, now: float) -> None:
+        while self._token_times and now - self._token_times[0][0] > RATE_WINDOW_SECONDS:
+            self._token_times.popleft()
