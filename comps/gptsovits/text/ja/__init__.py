@@ -1,0 +1,12 @@
+"""Japanese, through Open JTalk (pyopenjtalk-plus): readings, and where the pitch rises and falls."""
+
+from comps.gptsovits.text.language import FrontEnd
+
+REQUIRES = ("pyopenjtalk", "onnxruntime", "platformdirs")
+EXTRA = "ja"
+
+
+def front_end() -> FrontEnd:
+    from comps.gptsovits.text.ja.front_end import JapaneseFrontEnd
+
+    return JapaneseFrontEnd()
