@@ -41,7 +41,8 @@
     │   └── JobNotFinished
     └── UpstreamError                 between the gateway and the inference service
         ├── UpstreamUnavailable       .retry_after in seconds
-        └── UpstreamNonsense
+        ├── UpstreamNonsense
+        └── UpstreamRefused           carries the inference service's own problem
 
 `code` is the stable snake_case name that travels in replies, `title` a short line that is the same for every
 instance, `str(error)` the detail: what was wrong and what would be right. This file knows nothing of HTTP;
@@ -305,3 +306,16 @@ class UpstreamUnavailable(UpstreamError):
 class UpstreamNonsense(UpstreamError):
     code = "upstream_nonsense"
     title = "The inference service answered nonsense"
+
+
+class UpstreamRefused(UpstreamError):
+    """The inference service's own refusal, which is the caller's to know: carried on as it came."""
+
+    def __init__(
+        self, detail: str, *, status: int, code: str, title: str, retry_after: float | None = None
+    ) -> None:
+        self.status = status
+        self.refusal_code = code
+        self.refusal_title = title
+        self.retry_after = retry_after
+        super().__init__(detail)

@@ -61,9 +61,16 @@ def decode(data: bytes, limits: ClipLimits | None = None) -> Waveform:
     return waveform
 
 
+class _ForwardOnly(soundfile.SoundFile):  # type: ignore[misc]
+    """Never seeks: the package does after each read, which fails in a FLAC of unknown length."""
+
+    def seekable(self) -> bool:
+        return False
+
+
 def _read(data: bytes, max_seconds: float) -> Waveform:
     try:
-        with soundfile.SoundFile(io.BytesIO(data)) as file:
+        with _ForwardOnly(io.BytesIO(data)) as file:
             rate, channels = int(file.samplerate), int(file.channels)
             if not MIN_RATE <= rate <= MAX_RATE:
                 raise InvalidAudio(

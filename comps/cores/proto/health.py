@@ -1,0 +1,68 @@
+"""How the two services say how they are."""
+
+from comps.cores.proto.base import Reply
+
+
+class ModelHealth(Reply):
+    id: str
+    version: str
+    fingerprint: str
+    languages: list[str]
+    sample_rate: int
+
+
+class QueueHealth(Reply):
+    running: int
+    waiting: int
+    capacity: int
+
+
+class InferenceHealth(Reply):
+    """`status` is ok, starting or unavailable; `missing` names the file without which there is no model."""
+
+    status: str
+    model: ModelHealth | None = None
+    device: str | None = None
+    dtype: str | None = None
+    queue: QueueHealth | None = None
+    speakers: int = 0
+    uptime_seconds: float = 0.0
+    detail: str | None = None
+    missing: str | None = None
+
+
+class ModelView(Reply):
+    """A model that was found; `problem` says why it cannot be loaded, if it cannot."""
+
+    id: str
+    version: str | None = None
+    path: str
+    loaded: bool
+    problem: str | None = None
+
+
+class ModelList(Reply):
+    models: list[ModelView]
+
+
+class UpstreamHealth(InferenceHealth):
+    url: str
+
+
+class JobsHealth(Reply):
+    queued: int
+    running: int
+
+
+class CacheHealth(Reply):
+    entries: int
+    bytes: int
+    hits: int
+    misses: int
+
+
+class GatewayHealth(Reply):
+    status: str
+    gptsovits: UpstreamHealth
+    jobs: JobsHealth
+    cache: CacheHealth

@@ -1,0 +1,153 @@
+"""Exceptions → replies: the one table of status codes, and the two forms of an error (RFC 9457; OpenAI's)."""
+
+import logging
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
+
+from comps.cores import errors, logs
+from comps.cores.proto.openai import OpenAIError, OpenAIErrorReply
+from comps.cores.proto.problems import FieldError, Problem
+
+logger = logging.getLogger(__name__)
+
+PROBLEM_MEDIA_TYPE = "application/problem+json"
+CLIENT_CLOSED_REQUEST = 499  # recorded, never sent
+
+# The nearest ancestor that is listed decides.
+STATUS: dict[type[errors.SovitsError], int] = {
+    errors.SovitsError: 500,
+    errors.InputError: 422,
+    errors.AudioTooLong: 413,
+    errors.BodyTooLarge: 413,
+    errors.FileMissing: 404,
+    errors.ModelError: 500,
+    errors.ModelNotFound: 404,
+    errors.ModelNotReady: 503,
+    errors.NotSupportedByModel: 422,
+    errors.SpeakerUnknown: 404,
+    errors.VoiceUnknown: 404,
+    errors.VoiceExists: 409,
+    errors.ProfileMismatch: 409,
+    errors.CorruptProfile: 422,
+    errors.EngineError: 500,
+    errors.EngineBusy: 503,
+    errors.EngineStopped: 503,
+    errors.DeadlineExceeded: 504,
+    errors.Cancelled: CLIENT_CLOSED_REQUEST,
+    errors.JobUnknown: 404,
+    errors.JobNotFinished: 409,
+    errors.UpstreamError: 502,
+    errors.UpstreamUnavailable: 503,
+}
+
+TITLES = {400: "The request is not readable", 404: "There is nothing here", 405: "Not this method"}
+
+
+def status_of(error: errors.SovitsError) -> int:
+    if isinstance(error, errors.UpstreamRefused):
+        return error.status
+    return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+
+
+def problem_of(error: Exception) -> Problem:
+    """What may be told of any exception; of an unexpected one only that it happened."""
+    match error:
+        case errors.UpstreamRefused():
+            return _problem(error.status, error.refusal_code, error.refusal_title, str(error))
+        case errors.SovitsError():
+            problem = _problem(status_of(error), error.code, error.title, str(error))
+            problem.supported = (
+                list(error.supported) if isinstance(error, errors.UnsupportedLanguage) else None
+            )
+            problem.missing = error.missing if isinstance(error, errors.ModelNotReady) else None
+            return problem
+        case RequestValidationError() | ValidationError():
+            found = [_field_error(entry) for entry in error.errors()]
+            detail = "; ".join(f"{entry.field}: {entry.message}" for entry in found[:5])
+            problem = _problem(422, "invalid_fields", "Some fields are not valid", detail)
+            problem.errors = found
+            return problem
+        case HTTPException():
+            title = TITLES.get(error.status_code, "The request cannot be served")
+            return _problem(error.status_code, _code_of_status(error.status_code), title, str(error.detail))
+    return _problem(
+        500, "internal_error", "Internal error", "The service failed; its log has the request id."
+    )
+
+
+def retry_after_of(error: Exception) -> float | None:
+    """Seconds after which trying again makes sense, for errors that pass by themselves."""
+    seconds = getattr(error, "retry_after", None)
+    if seconds is None and isinstance(error, errors.SovitsError) and status_of(error) == 503:
+        return 2.0
+    return seconds
+
+
+def error_response(error: Exception, *, path: str) -> JSONResponse:
+    """The reply for `error`, in the form that clients of `path` read."""
+    problem = problem_of(error)
+    problem.instance = path
+    problem.request_id = logs.request_id.get()
+    if problem.status >= 500 and not isinstance(error, errors.SovitsError):
+        logger.error("unexpected error", exc_info=error)
+    headers = dict(getattr(error, "headers", None) or {})
+    if (seconds := retry_after_of(error)) is not None:
+        headers |= {
+            "Retry-After": str(max(1, math.ceil(seconds))),
+            "retry-after-ms": str(int(seconds * 1000)),
+        }
+    if path.startswith("/v1/"):
+        return JSONResponse(_openai(problem).model_dump(), problem.status, headers)
+    body = problem.model_dump(exclude_none=True)
+    return JSONResponse(body, problem.status, headers, media_type=PROBLEM_MEDIA_TYPE)
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of `app` by the table above."""
+
+    async def answer(request: Request, error: Exception) -> JSONResponse:
+        return error_response(_cause(error), path=request.scope["path"])
+
+    for kind in (errors.SovitsError, RequestValidationError, ValidationError, HTTPException):
+        app.add_exception_handler(kind, answer)
+
+
+def _cause(error: Exception) -> Exception:
+    """FastAPI wraps what goes wrong while a body is read; our own errors (too large) know better."""
+    if isinstance(error, HTTPException) and isinstance(error.__cause__, errors.SovitsError):
+        return error.__cause__
+    return error
+
+
+def _problem(status: int, code: str, title: str, detail: str) -> Problem:
+    return Problem(type=f"urn:sovits-serve:{code}", title=title, status=status, detail=detail, code=code)
+
+
+def _field_error(entry: Any) -> FieldError:
+    location: Sequence[object] = entry.get("loc", ())
+    names = [str(part) for part in location if part not in ("body", "query", "path", "header")]
+    return FieldError(field=".".join(names) or "body", message=entry["msg"], code=entry["type"])
+
+
+def _code_of_status(status: int) -> str:
+    return {
+        400: "unreadable_body",
+        404: "not_found",
+        405: "method_not_allowed",
+        415: "unsupported_media_type",
+    }.get(status, "refused")
+
+
+def _openai(problem: Problem) -> OpenAIErrorReply:
+    kind = "server_error" if problem.status >= 500 else "invalid_request_error"
+    param = problem.errors[0].field if problem.errors else None
+    return OpenAIErrorReply(
+        error=OpenAIError(message=problem.detail, type=kind, param=param, code=problem.code)
+    )

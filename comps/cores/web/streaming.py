@@ -1,0 +1,74 @@
+"""Streams whose first piece is known to be good before a status code is chosen."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+
+from fastapi import Request
+from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from comps.cores.errors import Cancelled
+
+
+async def primed(
+    chunks: AsyncGenerator[bytes, None], request: Request | None = None
+) -> AsyncGenerator[bytes, None]:
+    """`chunks` again, its first piece already made; what goes wrong until then is raised here.
+
+    With `request`, a client that hangs up meanwhile is noticed: `chunks` is closed, and `Cancelled` raised.
+    An empty stream is given back as one.
+    """
+    try:
+        first = await (_first(chunks) if request is None else _first_unless_gone(chunks, request))
+    except BaseException:
+        await chunks.aclose()
+        raise
+    return _resumed(first, chunks)
+
+
+async def _first(chunks: AsyncIterator[bytes]) -> bytes | None:
+    return await anext(chunks, None)
+
+
+async def _first_unless_gone(chunks: AsyncIterator[bytes], request: Request) -> bytes | None:
+    making = asyncio.create_task(_first(chunks))
+    watching = asyncio.create_task(_disconnected(request))
+    try:
+        await asyncio.wait({making, watching}, return_when=asyncio.FIRST_COMPLETED)
+        if not making.done():
+            raise Cancelled("the client hung up")
+        return making.result()
+    finally:
+        for task in (making, watching):
+            task.cancel()
+        await asyncio.gather(making, watching, return_exceptions=True)
+
+
+async def _disconnected(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _resumed(first: bytes | None, chunks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    async with aclosing(chunks):
+        if first is not None:
+            yield first
+            async for chunk in chunks:
+                yield chunk
+
+
+class AudioStream(StreamingResponse):
+    """A streamed reply that closes its source however it ends: sent, broken off, or hung up on."""
+
+    def __init__(
+        self, chunks: AsyncGenerator[bytes, None], *, media_type: str, headers: dict[str, str]
+    ) -> None:
+        super().__init__(chunks, media_type=media_type, headers=headers)
+        self._chunks = chunks
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            await asyncio.shield(self._chunks.aclose())
