@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from comps.gptsovits.networks.t2s.cache import KVCache
+from comps.gptsovits.networks.t2s.cache import Turn
 from comps.gptsovits.networks.t2s.config import T2SConfig
 
 
@@ -28,20 +28,9 @@ class Block(nn.Module):
         mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
         return self._finish(x, mixed), key, value
 
-    def step(
-        self, x: Tensor, cache: KVCache, layer: int, rows: Tensor, positions: Tensor, mask: Tensor | None
-    ) -> Tensor:
-        """One position per row: `x [B, 1, C]` -> `[B, 1, C]`, its key and value written to the cache.
-
-        `positions [B]` is where to write; `mask [B, 1, 1, N]` hides what lies beyond a shorter row.
-        """
-        query, key, value = self._project(x)
-        cache.keys[layer, rows, :, positions] = key[:, :, 0].to(cache.keys.dtype)
-        cache.values[layer, rows, :, positions] = value[:, :, 0].to(cache.values.dtype)
-        length = mask.shape[-1] if mask is not None else int(positions[0]) + 1
-        keys, values = cache.view(layer, rows, length)
-        mixed = F.scaled_dot_product_attention(query, keys.to(query), values.to(query), attn_mask=mask)
-        return self._finish(x, mixed)
+    def step(self, x: Tensor, layer: int, turn: Turn) -> Tensor:
+        """One position per row: `x [B, 1, C]` -> `[B, 1, C]`."""
+        return self._finish(x, turn.attend(layer, *self._project(x)))
 
     def _project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         heads = self.qkv(x).unflatten(-1, (3, self.n_heads, -1))  # [B, T, 3, H, D]

@@ -84,16 +84,13 @@ class T2S(nn.Module):
 
     def step(self, tokens: Tensor, cache: KVCache, rows: Tensor) -> Tensor:
         """Append one token to each of `rows [B]` and return the next tokens' logits `[B, V]`."""
-        positions = cache.lengths[rows]
-        x = self.token_embedding(tokens) + self.token_positions.at(positions - cache.n_phonemes[rows])
+        turn = cache.turn(rows)
+        x = self.token_embedding(tokens) + self.token_positions.at(turn.token_positions)
         x = x[:, None]  # [B, 1, C]
-        mask = None
-        if rows.numel() > 1:
-            mask = length_mask(positions + 1, int(positions.max()) + 1)[:, None, None]  # [B, 1, 1, N]
         for layer, block in enumerate(self.blocks):
             assert isinstance(block, Block)
-            x = block.step(x, cache, layer, rows, positions, mask)
-        cache.lengths[rows] = positions + 1
+            x = block.step(x, layer, turn)
+        turn.finish()
         return self.head(x[:, 0])
 
     def embed_phonemes(self, phonemes: Tensor, bert: Tensor | None) -> Tensor:
