@@ -1,0 +1,270 @@
+"""Stage `decoder`, second half: the latents of speech from tokens, text and another clip of the voice.
+
+The posterior encoder of the first half (`autoencoder`) is frozen and its latents are stored, so this half
+never touches a waveform: the semantic prior, the style encoder and the coupling flow learn the likelihood of
+latents alone. Style always comes from *another* utterance of the voice, so that it can't carry what is being
+said.
+"""
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.numpy import load_file
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from comps.gptsovits.dsp.spectrogram import magnitude_spectrogram
+from comps.gptsovits.networks.layers.masks import length_mask, masked
+from comps.gptsovits.networks.vits.decoder import VitsDecoder
+from comps.gptsovits.text.symbols import symbol_table
+from comps.gptsovits.training.autoencoder import Autoencoder, load_mels, mel_starts
+from comps.gptsovits.training.runs import Average, Checkpoint, Journal
+from comps.gptsovits.training.sizes import HOP_LENGTH, LATENT_CHANNELS, N_FFT, SAMPLE_RATE, decoder_config
+from comps.gptsovits.training.sounds import Sounds, load_sounds
+from comps.gptsovits.training.split import Item, is_for_training, read_items
+
+FRAMES_PER_TOKEN = 2
+WRONG_TOKENS = 0.04  # share replaced at random: T2S will err too
+REFERENCE_FRAMES = (75, 250)  # 1.5 to 5 s of the other clip
+
+
+@dataclass(frozen=True)
+class Batch:
+    tokens: Tensor  # [B, S]
+    mean: Tensor  # [B, Z, F] of the posterior
+    log_std: Tensor
+    frame_mask: Tensor  # [B, F]
+    phonemes: Tensor  # [B, P]
+    n_phonemes: Tensor  # [B]
+    reference: Tensor  # [B, K, R] magnitudes
+    reference_mask: Tensor  # [B, R]
+
+
+class Latents:
+    """The posterior of every utterance, `[frames, 2 Z]`: means, then log-deviations."""
+
+    def __init__(self, values: NDArray[np.float16], starts: NDArray[np.int64]) -> None:
+        self.values, self.starts = values, starts
+
+    def of(self, index: int) -> NDArray[np.float16]:
+        return self.values[self.starts[index] : self.starts[index + 1]]
+
+
+@torch.no_grad()
+def load_latents(sounds: Sounds, cache: Path, autoencoder: Path) -> Latents:
+    """Made by the checkpoint's averaged posterior encoder, and kept until that encoder changes."""
+    model = Autoencoder()
+    average = Average(model)
+    Checkpoint(autoencoder, average=average).load()
+    posterior = average.module.posterior
+    assert isinstance(posterior, nn.Module)
+    mark = float(sum(p.double().abs().sum() for p in posterior.parameters()))
+    path, starts = cache / "latents.npz", mel_starts(sounds)
+    if path.exists():
+        with np.load(path) as stored:
+            if float(stored["mark"]) == mark:
+                return Latents(stored["values"], starts)
+    mels = load_mels(sounds, cache)
+    pieces = []
+    for i in tqdm(range(len(sounds)), desc="latents"):
+        mel = torch.from_numpy(mels[starts[i] : starts[i + 1]].astype(np.float32).T)[None]
+        mean, log_std = posterior(mel)
+        pieces.append(torch.cat([mean, log_std], 1)[0].T.half().numpy())
+    values = np.concatenate(pieces)
+    np.savez(path, values=values, mark=mark)
+    return Latents(values, starts)
+
+
+def phoneme_ids(item: Item) -> list[int]:
+    """The item's phonemes as version 2's symbols, as the English front end would give them."""
+    table = symbol_table("v2")
+    phones = [phone for word in item.phones for phone in word.split() if phone in table]
+    if phones[-1] not in ".!?…":
+        phones.append(".")
+    return table.ids(phones)
+
+
+class Pairs:
+    """Targets of training voices, each with another utterance of its voice as reference."""
+
+    def __init__(
+        self, items: list[Item], sounds: Sounds, latents: Latents, tokens: dict[str, NDArray[np.int64]]
+    ) -> None:
+        self.sounds, self.latents = sounds, latents
+        self.tokens = [tokens.get(item.file) for item in items]
+        self.phonemes = [phoneme_ids(item) for item in items]
+        self.voices: dict[str, list[int]] = {}
+        for i, item in enumerate(items):
+            if is_for_training(item) and self.tokens[i] is not None:
+                self.voices.setdefault(item.speaker, []).append(i)
+        self.n_bins = 1 + max(int(t.max()) for t in tokens.values())
+
+    def batches(self, size: int, n_tokens: int, *, seed: int) -> Iterator[Batch]:
+        random = np.random.default_rng(seed)
+        # Voices with many utterances are chosen more often, but not in proportion: voices matter more.
+        names = [name for name, members in self.voices.items() if len(members) > 1]
+        weights = np.array([len(self.voices[name]) for name in names]) ** 0.6
+        weights /= weights.sum()
+        while True:
+            chosen = [names[k] for k in random.choice(len(names), size, p=weights)]
+            pairs = [random.choice(self.voices[name], 2, replace=False) for name in chosen]
+            yield self._batch(random, [(int(a), int(b)) for a, b in pairs], n_tokens)
+
+    def _batch(self, random: np.random.Generator, pairs: list[tuple[int, int]], n_tokens: int) -> Batch:
+        rows = [self._target(random, target, n_tokens) for target, _ in pairs]
+        phonemes = [torch.tensor(self.phonemes[target]) for target, _ in pairs]
+        references = [self._reference(random, other) for _, other in pairs]
+        n_frames = torch.tensor([len(latent) for _, latent in rows])
+        latent = nn.utils.rnn.pad_sequence([torch.from_numpy(x).float() for _, x in rows], batch_first=True)
+        mean, log_std = latent.transpose(1, 2).split(LATENT_CHANNELS, dim=1)
+        return Batch(
+            tokens=nn.utils.rnn.pad_sequence([torch.from_numpy(t) for t, _ in rows], batch_first=True),
+            mean=mean,
+            log_std=log_std,
+            frame_mask=length_mask(n_frames, int(n_frames.max())),
+            phonemes=nn.utils.rnn.pad_sequence(phonemes, batch_first=True),
+            n_phonemes=torch.tensor([len(p) for p in phonemes]),
+            reference=nn.utils.rnn.pad_sequence([r.T for r in references], batch_first=True).transpose(1, 2),
+            reference_mask=length_mask(
+                torch.tensor([r.shape[1] for r in references]), max(r.shape[1] for r in references)
+            ),
+        )
+
+    def _target(
+        self, random: np.random.Generator, index: int, n_tokens: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.float16]]:
+        tokens, latent = self.tokens[index], self.latents.of(index)
+        assert tokens is not None
+        length = min(len(tokens), len(latent) // FRAMES_PER_TOKEN)
+        n = min(n_tokens, length)
+        first = int(random.integers(0, length - n + 1))
+        tokens = tokens[first : first + n].astype(np.int64)
+        wrong = random.random(n) < WRONG_TOKENS
+        tokens = np.where(wrong, random.integers(0, self.n_bins, n), tokens)
+        return tokens, latent[first * FRAMES_PER_TOKEN : (first + n) * FRAMES_PER_TOKEN]
+
+    def _reference(self, random: np.random.Generator, index: int) -> Tensor:
+        waveform = self.sounds.waveform(index)
+        n = min(int(random.integers(*REFERENCE_FRAMES)) * HOP_LENGTH, len(waveform))
+        first = int(random.integers(0, len(waveform) - n + 1))
+        gain = np.float32(10 ** random.uniform(-0.4, 0.1))
+        piece = torch.from_numpy(waveform[first : first + n] * gain)[None]
+        return magnitude_spectrogram(piece, n_fft=N_FFT, hop_length=HOP_LENGTH)[0]  # [K, R]
+
+
+def divergence(decoder: VitsDecoder, batch: Batch) -> Tensor:
+    """KL of the stored posterior from the prior seen through the flow, in nats a frame."""
+    style = decoder.style_encoder(batch.reference, batch.reference_mask)
+    text_mask = length_mask(batch.n_phonemes, batch.phonemes.shape[1])
+    prior = decoder.prior(
+        decoder.content(batch.tokens),
+        batch.phonemes,
+        style,
+        content_mask=batch.frame_mask,
+        text_mask=text_mask,
+    )
+    noise = torch.randn_like(batch.mean)
+    z = masked(batch.mean + noise * batch.log_std.exp(), batch.frame_mask)
+    mapped = decoder.flow(z, style, batch.frame_mask).float()
+    mean, log_std = prior.mean.float(), prior.log_std.float()
+    nats = log_std - batch.log_std - 0.5 + 0.5 * (mapped - mean).square() * (-2 * log_std).exp()
+    return masked(nats, batch.frame_mask).sum() / batch.frame_mask.sum()
+
+
+def load_tokens(work: Path) -> dict[str, NDArray[np.int64]]:
+    """Semantic tokens by corpus file, as the `codebook` stage wrote them."""
+    with np.load(work / "tokens.npz") as stored:
+        return {file: stored[file].astype(np.int64) for file in stored.files}
+
+
+def new_decoder(work: Path) -> VitsDecoder:
+    """The bundled model's decoder around the codebook of the `codebook` stage, which stays as it is."""
+    tensors = load_file(work / "codebook.safetensors")
+    codebook, project = tensors["quantizer.codebook"], tensors["quantizer.project.weight"]
+    config = decoder_config(
+        n_symbols=len(symbol_table("v2")),
+        n_bins=codebook.shape[0],
+        content_dim=project.shape[1],
+        feature_dim=codebook.shape[1],
+    )
+    decoder = VitsDecoder(config)
+    decoder.quantizer.load_state_dict(
+        {name.removeprefix("quantizer."): torch.from_numpy(value) for name, value in tensors.items()}
+    )
+    decoder.quantizer.requires_grad_(False)
+    decoder.vocoder.requires_grad_(False)
+    with torch.no_grad():
+        # Magnitudes reach the hundreds: the first layer starts small enough for them.
+        decoder.style_encoder.spectral[0].weight.mul_(0.1)  # type: ignore[operator]
+    return decoder
+
+
+def train(args: argparse.Namespace) -> None:
+    torch.manual_seed(args.seed)
+    torch.set_num_threads(args.threads)
+    work: Path = args.work
+    items = read_items(args.corpus)
+    sounds = load_sounds(items, work / "cache", rate=SAMPLE_RATE)
+    latents = load_latents(sounds, work / "cache", work / "decoder" / "autoencoder.pt")
+    pairs = Pairs(items, sounds, latents, load_tokens(work))
+    device = torch.device(args.device)
+    decoder = new_decoder(work).to(device)
+    average = Average(decoder)
+    trained = [p for p in decoder.parameters() if p.requires_grad]
+    optimiser = torch.optim.AdamW(trained, lr=args.rate, betas=(0.9, 0.98), weight_decay=0.01)
+    checkpoint = Checkpoint(
+        work / "decoder" / "prior.pt", model=decoder, average=average, optimiser=optimiser
+    )
+    step = checkpoint.load()
+    journal = Journal(work / "decoder" / "prior.jsonl")
+    batches = pairs.batches(args.batch, args.tokens, seed=args.seed + step)
+    progress = tqdm(total=args.steps, initial=step, desc="prior", unit="step")
+    while step < args.steps:
+        for group in optimiser.param_groups:
+            group["lr"] = args.rate * _schedule(step, args.steps)
+        batch = Batch(**{name: value.to(device) for name, value in vars(next(batches)).items()})
+        with torch.autocast(device.type, torch.bfloat16):
+            loss = divergence(decoder, batch)
+        optimiser.zero_grad()
+        loss.backward()
+        norm = nn.utils.clip_grad_norm_(trained, 50.0)
+        optimiser.step()
+        average.update(decoder, step)
+        step += 1
+        journal.add(divergence=loss.item(), gradient=float(norm))
+        progress.update()
+        if step % args.report == 0:
+            progress.set_postfix({k: f"{v:.2f}" for k, v in journal.write(step).items()})
+        if step % args.save == 0 or step == args.steps:
+            checkpoint.save(step)
+            journal.plot()
+
+
+def _schedule(step: int, steps: int) -> float:
+    """Warm-up over 300 steps, then a half cosine down to a twentieth."""
+    return min(1.0, (step + 1) / 300) * (0.525 + 0.475 * float(np.cos(np.pi * min(1.0, step / steps))))
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--corpus", type=Path, default=Path("training_work/corpus"))
+    parser.add_argument("--work", type=Path, default=Path("training_work"))
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=1234)
+    parser.add_argument("--steps", type=int, default=12_000)
+    parser.add_argument("--batch", type=int, default=12)
+    parser.add_argument("--tokens", type=int, default=72)
+    parser.add_argument("--rate", type=float, default=6e-4)
+    parser.add_argument("--report", type=int, default=50)
+    parser.add_argument("--save", type=int, default=500)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    add_arguments(parser)
+    train(parser.parse_args())
