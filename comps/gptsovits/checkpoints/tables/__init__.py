@@ -1,0 +1,1 @@
+"""The official names of each network's tensors beside ours."""
