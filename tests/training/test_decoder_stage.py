@@ -1,0 +1,91 @@
+"""The decoder's two halves, for a few steps on a few seconds of made-up voices."""
+
+import argparse
+import json
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from safetensors.torch import save_file
+
+pytest.importorskip("matplotlib", reason="the extra `train` is not installed")
+
+from comps.gptsovits.training import autoencoder, prior
+from comps.gptsovits.training.discriminators import Discriminators
+from comps.gptsovits.training.posterior import divergence_from_normal
+from comps.gptsovits.training.sizes import SAMPLE_RATE
+from comps.gptsovits.training.split import is_for_training, read_items
+
+SECONDS = 1.6
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A corpus of three voices, each a few harmonic sounds, with tokens of chance."""
+    folder = tmp_path_factory.mktemp("training")
+    random = np.random.default_rng(0)
+    time = np.arange(int(SECONDS * SAMPLE_RATE)) / SAMPLE_RATE
+    rows, tokens = [], {}
+    for voice in range(3):
+        (folder / "corpus" / f"v{voice}").mkdir(parents=True)
+        for take in range(3):
+            pitch = 90 * (voice + 1) * (1 + 0.2 * np.sin(2 * np.pi * (1 + take) * time))
+            phase = 2 * np.pi * np.cumsum(pitch) / SAMPLE_RATE
+            sound = sum(np.sin(phase * k) / k for k in range(1, 8)) * 0.2
+            sound = sound + 0.01 * random.standard_normal(len(time))
+            file = f"v{voice}/{take}.wav"
+            soundfile.write(folder / "corpus" / file, sound.astype(np.float32), SAMPLE_RATE)
+            row = {"file": file, "speaker": f"v{voice}", "text": f"Take {take}."}
+            rows.append({**row, "phones": ["T EY1 K", "T UW1", "."], "seconds": SECONDS})
+            tokens[file] = random.integers(0, 32, int(SECONDS * 25) - 1)
+    (folder / "corpus" / "metadata.jsonl").write_text("\n".join(json.dumps(r) for r in rows), "utf-8")
+    np.savez(folder / "tokens.npz", **tokens)
+    codebook = {"quantizer.codebook": torch.randn(32, 16), "quantizer.project.bias": torch.zeros(16)}
+    save_file(
+        {**codebook, "quantizer.project.weight": torch.randn(16, 24, 2)}, folder / "codebook.safetensors"
+    )
+    return folder
+
+
+def run(stage: ModuleType, work: Path, *options: str) -> None:
+    parser = argparse.ArgumentParser()
+    stage.add_arguments(parser)
+    places = ["--corpus", str(work / "corpus"), "--work", str(work), "--batch", "2", "--report", "1"]
+    stage.train(parser.parse_args([*places, *options]))
+
+
+def figures(work: Path, stage: str) -> list[dict[str, float]]:
+    return [json.loads(line) for line in (work / "decoder" / f"{stage}.jsonl").read_text().splitlines()]
+
+
+def test_both_halves_train_resume_and_leave_what_the_next_stage_needs(work: Path) -> None:
+    assert any(is_for_training(item) for item in read_items(work / "corpus"))
+    run(autoencoder, work, "--steps", "2", "--save", "2", "--adversarial-from", "2")
+    before = torch.load(work / "decoder" / "autoencoder.pt", weights_only=True)
+    run(autoencoder, work, "--steps", "4", "--save", "2", "--adversarial-from", "2")
+    after = torch.load(work / "decoder" / "autoencoder.pt", weights_only=True)
+    assert [row["step"] for row in figures(work, "autoencoder")] == [1, 2, 3, 4]
+    assert "judge" in figures(work, "autoencoder")[-1]
+    moved = {name for name, value in after["model"].items() if not value.equal(before["model"][name])}
+    assert any(name.startswith("vocoder.") for name in moved)
+    assert not any(name.startswith("posterior.") for name in moved), "frozen once judges take part"
+    assert not any("vocoder.condition" in name for name in moved)
+
+    run(prior, work, "--steps", "3", "--save", "3", "--tokens", "16")
+    assert np.isfinite([row["divergence"] for row in figures(work, "prior")]).all()
+    assert (work / "decoder" / "prior.png").exists()
+
+
+def test_the_divergence_of_a_standard_normal_from_itself_is_zero() -> None:
+    zeros = torch.zeros(2, 4, 5)
+    assert divergence_from_normal(zeros, zeros) == 0
+    assert divergence_from_normal(zeros + 1, zeros) == pytest.approx(4 * 0.5)
+
+
+def test_every_judge_scores_samples_of_any_length() -> None:
+    judges = Discriminators((4, 4), 4)
+    scores, features = judges(torch.randn(1, 2001))
+    assert len(scores) == len(features) == len(judges.judges)
