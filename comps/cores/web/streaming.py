@@ -1,14 +1,17 @@
 """Streams whose first piece is known to be good before a status code is chosen."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
 from contextlib import aclosing
+from typing import Any, TypeVar
 
 from fastapi import Request
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from comps.cores.errors import Cancelled
+
+Result = TypeVar("Result")
 
 
 async def primed(
@@ -20,7 +23,7 @@ async def primed(
     An empty stream is given back as one.
     """
     try:
-        first = await (_first(chunks) if request is None else _first_unless_gone(chunks, request))
+        first = await (_first(chunks) if request is None else unless_gone(_first(chunks), request))
     except BaseException:
         await chunks.aclose()
         raise
@@ -31,8 +34,12 @@ async def _first(chunks: AsyncIterator[bytes]) -> bytes | None:
     return await anext(chunks, None)
 
 
-async def _first_unless_gone(chunks: AsyncIterator[bytes], request: Request) -> bytes | None:
-    making = asyncio.create_task(_first(chunks))
+async def unless_gone(work: Coroutine[Any, Any, Result], request: Request) -> Result:
+    """What `work` returns; it is cancelled, and `Cancelled` raised, if the client hangs up before that.
+
+    The request's body must have been read.
+    """
+    making = asyncio.create_task(work)
     watching = asyncio.create_task(_disconnected(request))
     try:
         await asyncio.wait({making, watching}, return_when=asyncio.FIRST_COMPLETED)

@@ -1,0 +1,121 @@
+"""The model and its engine, from 'starting' over 'unavailable' to 'ok', and what `/health` says of them."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from comps.cores.errors import ModelNotFound, ModelNotReady, SovitsError
+from comps.cores.proto.health import InferenceHealth, ModelHealth, QueueHealth
+from services.gptsovits.ports import SpeechEngine
+
+logger = logging.getLogger(__name__)
+
+LOOK_AGAIN_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A running engine, and what is told about the model in it."""
+
+    engine: SpeechEngine
+    health: ModelHealth
+    device: str
+    dtype: str
+
+
+class Inference:
+    """Loads the model in the background, so that the service can say what it is waiting for."""
+
+    def __init__(self, model_path: Path, load: Callable[[], LoadedModel]) -> None:
+        self._model_path = model_path
+        self._load = load
+        self._loaded: LoadedModel | None = None
+        self._problem: SovitsError | None = None
+        self._started = time.monotonic()
+
+    @property
+    def loaded(self) -> LoadedModel:
+        """The model in use. Raises `ModelNotReady` while there is none."""
+        if self._loaded is None:
+            missing = self._problem.missing if isinstance(self._problem, ModelNotReady) else None
+            raise ModelNotReady(str(self._problem or "the model is still being loaded"), missing=missing)
+        return self._loaded
+
+    @property
+    def engine(self) -> SpeechEngine:
+        return self.loaded.engine
+
+    def check_model(self, model: str | None) -> None:
+        """Raises `ModelNotFound` if a request names another model than the one in use."""
+        if model is not None and model != self.loaded.health.id:
+            raise ModelNotFound(f"model {model!r} is not loaded; loaded: {self.loaded.health.id}")
+
+    async def run(self) -> None:
+        """Load the model, waiting for its file if need be; returns when it is loaded or known to be bad."""
+        while self._loaded is None:
+            missing = missing_file(self._model_path)
+            if missing is None:
+                await self._try_to_load()
+                return
+            if self._problem is None:
+                logger.warning("no model: %s does not exist", missing)
+            self._problem = ModelNotReady(
+                f"there is no model: {missing} does not exist", missing=str(missing)
+            )
+            await asyncio.sleep(LOOK_AGAIN_SECONDS)
+
+    async def _try_to_load(self) -> None:
+        began = time.monotonic()
+        self._problem = None
+        try:
+            loaded = await asyncio.to_thread(self._load)
+        except SovitsError as error:
+            logger.error("the model cannot be loaded: %s", error)
+            self._problem = error
+            return
+        except Exception as error:
+            logger.exception("the model cannot be loaded")
+            self._problem = ModelNotReady(f"the model cannot be loaded: {type(error).__name__}")
+            return
+        loaded.engine.start()
+        self._loaded = loaded
+        logger.info("model %s is ready after %.1f s", loaded.health.id, time.monotonic() - began)
+
+    async def stop(self) -> None:
+        if self._loaded is not None:
+            await asyncio.to_thread(self._loaded.engine.stop)
+
+    def health(self, *, n_speakers: int) -> InferenceHealth:
+        uptime = round(time.monotonic() - self._started, 3)
+        if self._loaded is None:
+            status = "starting" if self._problem is None else "unavailable"
+            missing = self._problem.missing if isinstance(self._problem, ModelNotReady) else None
+            detail = str(self._problem) if self._problem else "the model is being loaded"
+            return InferenceHealth(status=status, uptime_seconds=uptime, detail=detail, missing=missing)
+        stats = self._loaded.engine.stats()
+        return InferenceHealth(
+            status="ok",
+            model=self._loaded.health,
+            device=self._loaded.device,
+            dtype=self._loaded.dtype,
+            queue=QueueHealth(running=stats.running, waiting=stats.waiting, capacity=stats.capacity),
+            speakers=n_speakers,
+            uptime_seconds=uptime,
+        )
+
+
+MODEL_FILE = "model.safetensors"
+
+
+def missing_file(model_path: Path) -> Path | None:
+    """The file without which there is no model at `model_path`; None if something is there to load."""
+    if model_path.is_file():
+        return None
+    if model_path.is_dir() and any(model_path.glob("*.safetensors")):
+        return None
+    if model_path.is_dir() and any(model_path.glob("*.ckpt")) and any(model_path.glob("*.pth")):
+        return None
+    return model_path / MODEL_FILE if model_path.suffix == "" else model_path

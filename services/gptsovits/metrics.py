@@ -1,0 +1,55 @@
+"""The engine's figures for Prometheus, read when they are asked for."""
+
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from comps.cores.errors import ModelNotReady
+from services.gptsovits.inference import Inference
+from services.gptsovits.speakers import Speakers
+
+GAUGES = {
+    "running": "Requests being synthesised",
+    "waiting": "Requests in the queue",
+    "tokens_per_second": "Semantic tokens a second, lately",
+}
+COUNTERS = {
+    "requests_total": "Requests accepted",
+    "succeeded_total": "Requests finished",
+    "failed_total": "Requests failed",
+    "cancelled_total": "Requests cancelled",
+    "profiles_total": "Speaker profiles made",
+    "tokens_total": "Semantic tokens made",
+    "audio_seconds_total": "Seconds of audio made",
+    "retries_total": "Segments made again because the guard refused them",
+}
+
+
+class EngineCollector(Collector):
+    def __init__(self, inference: Inference, speakers: Speakers) -> None:
+        self._inference = inference
+        self._speakers = speakers
+
+    def describe(self) -> list[Metric]:
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        yield GaugeMetricFamily("gptsovits_speakers", "Speakers in memory", value=len(self._speakers))
+        try:
+            stats = self._inference.engine.stats()
+        except ModelNotReady:
+            yield GaugeMetricFamily("gptsovits_ready", "Whether a model is loaded", value=0)
+            return
+        yield GaugeMetricFamily("gptsovits_ready", "Whether a model is loaded", value=1)
+        for name, text in GAUGES.items():
+            yield GaugeMetricFamily(f"gptsovits_{name}", text, value=getattr(stats, name))
+        for name, text in COUNTERS.items():
+            yield CounterMetricFamily(
+                f"gptsovits_{name.removesuffix('_total')}", text, value=getattr(stats, name)
+            )
+
+
+def watch(inference: Inference, speakers: Speakers, registry: CollectorRegistry) -> None:
+    registry.register(EngineCollector(inference, speakers))

@@ -1,0 +1,42 @@
+"""What this service needs of the engine: `comps.gptsovits.engine` has it, tests have a quick stand-in."""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Protocol
+
+from comps.cores.audio.waveform import Waveform
+from comps.gptsovits.engine.request import AudioChunk, ProfileResult, SpeechRequest
+from comps.gptsovits.engine.stats import EngineStats
+
+
+class SpeechHandle(Protocol):
+    """One accepted request: iterate it for its audio, or cancel it."""
+
+    @property
+    def seed(self) -> int: ...
+    @property
+    def sample_rate(self) -> int: ...
+    @property
+    def segments_total(self) -> int: ...
+    @property
+    def warnings(self) -> Sequence[str]: ...
+
+    def __aiter__(self) -> AsyncIterator[AudioChunk]: ...
+    def cancel(self) -> None: ...
+
+
+class SpeechEngine(Protocol):
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+
+    async def profile(
+        self,
+        reference: Waveform,
+        *,
+        text: str | None = None,
+        language: str = "auto",
+        aux: Sequence[Waveform] = (),
+        model: str | None = None,
+    ) -> ProfileResult: ...
+
+    async def submit(self, request: SpeechRequest) -> SpeechHandle: ...
+    def stats(self) -> EngineStats: ...

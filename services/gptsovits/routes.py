@@ -1,0 +1,188 @@
+"""The routes of the GPT-SoVITS service: parse, ask, wrap."""
+
+import base64
+from typing import Annotated, Any
+from urllib.parse import quote
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import JSONResponse
+
+from comps.constants import (
+    SAMPLE_RATE_HEADER,
+    SEED_HEADER,
+    SEGMENTS_HEADER,
+    SPEAKER_ID_HEADER,
+    WARNINGS_HEADER,
+)
+from comps.cores.audio.encoding import encoder_for
+from comps.cores.errors import SpeakerUnknown, UnsupportedLanguage
+from comps.cores.proto import frames
+from comps.cores.proto.health import InferenceHealth, ModelList
+from comps.cores.proto.problems import Problem
+from comps.cores.proto.speakers import ProcessReply, SpeakerView
+from comps.cores.proto.speech import LANGUAGES, ProcessRequest, SpeechFields, SpeechRequest
+from comps.cores.web.bodies import Uploads, body_schema, read_body, read_query
+from comps.cores.web.streaming import AudioStream, primed, unless_gone
+from services.gptsovits.catalogue import models_found
+from services.gptsovits.settings import GptSovitsSettings
+from services.gptsovits.speakers import Speaker
+from services.gptsovits.speech import Speech, encoded, framed, whole
+
+Responses = dict[int | str, dict[str, Any]]
+
+router = APIRouter()
+
+FILES = {
+    "reference_audio": "the reference clip (WAV, FLAC, MP3, Ogg), 0.5 to 60 seconds",
+    "aux_reference_audio": "more clips of the same speaker; may be repeated",
+}
+PROCESS_FILES = {
+    "audio": "the reference clip",
+    "aux_audio": "more clips of the same speaker; may be repeated",
+}
+CLIP_NAMES = ("audio", "reference_audio")
+AUX_NAMES = ("aux_audio", "aux_reference_audio")
+ERRORS: Responses = {
+    status: {"model": Problem, "content": {"application/problem+json": {}}}
+    for status in (400, 404, 409, 413, 415, 422, 503, 504)
+}
+AUDIO: Responses = {
+    200: {"content": {"audio/wav": {}, "audio/mpeg": {}, "audio/flac": {}, "audio/ogg": {}, "audio/pcm": {}}}
+}
+
+
+def _speech(request: Request) -> Speech:
+    speech: Speech = request.app.state.speech
+    return speech
+
+
+def _settings(request: Request) -> GptSovitsSettings:
+    settings: GptSovitsSettings = request.app.state.settings
+    return settings
+
+
+SpeechDep = Annotated[Speech, Depends(_speech)]
+SettingsDep = Annotated[GptSovitsSettings, Depends(_settings)]
+
+
+@router.get("/health", responses={503: {"model": InferenceHealth}})
+async def health(speech: SpeechDep) -> Response:
+    """Which model is loaded and how busy it is; 503 with the missing file's name while there is none."""
+    state = speech.inference.health(n_speakers=len(speech.speakers))
+    return JSONResponse(state.model_dump(exclude_none=True), 200 if state.status == "ok" else 503)
+
+
+@router.get("/models")
+async def models(speech: SpeechDep, settings: SettingsDep) -> ModelList:
+    """The models found beside the configured one, and why one of them cannot be loaded."""
+    return models_found(settings.model_path, speech.inference)
+
+
+@router.post(
+    "/process",
+    response_model=ProcessReply,
+    responses=ERRORS,
+    openapi_extra=body_schema(ProcessRequest, files=PROCESS_FILES),
+)
+async def process(request: Request, speech: SpeechDep) -> Response:
+    """A speaker profile of a clip; with `text`, the audio at once."""
+    body, uploads = await read_body(request, ProcessRequest)
+    speaker, cached = await _speaker(speech, body, uploads)
+    if body.text is not None:
+        return await _spoken(request, speech, body.text, body, speaker)
+    voice = speaker.voice
+    reply = ProcessReply(
+        speaker_id=voice.id,
+        model=voice.model_id,
+        fingerprint=voice.fingerprint,
+        seconds=round(voice.seconds, 3),
+        prompt_text=voice.prompt_text or None,
+        prompt_language=voice.prompt_language or None,
+        warnings=list(speaker.warnings),
+        cached=cached,
+        profile=base64.b64encode(voice.to_bytes()).decode() if body.include_profile else None,
+    )
+    return JSONResponse(reply.model_dump(), headers={SPEAKER_ID_HEADER: voice.id})
+
+
+@router.post("/tts", responses={**AUDIO, **ERRORS}, openapi_extra=body_schema(SpeechRequest, files=FILES))
+async def tts(request: Request, speech: SpeechDep) -> Response:
+    """The text, spoken by the speaker or in the voice of the clip."""
+    body, uploads = await read_body(request, SpeechRequest)
+    speaker, _ = await _speaker(speech, body, uploads)
+    return await _spoken(request, speech, body.text, body, speaker)
+
+
+@router.get("/tts", responses={**AUDIO, **ERRORS})
+async def tts_by_query(request: Request, speech: SpeechDep) -> Response:
+    """The same with the fields in the query, as the reference project's clients ask."""
+    body = read_query(request, SpeechRequest)
+    speaker, _ = await _speaker(speech, body, Uploads())
+    return await _spoken(request, speech, body.text, body, speaker)
+
+
+@router.get("/speakers/{speaker_id}", responses=ERRORS)
+async def get_speaker(speaker_id: str, speech: SpeechDep) -> SpeakerView:
+    return _view(speech.speakers.get(speaker_id))
+
+
+@router.put("/speakers/{speaker_id}", responses=ERRORS)
+async def put_speaker(speaker_id: str, request: Request, speech: SpeechDep) -> SpeakerView:
+    """Take in a profile that was made earlier (`application/octet-stream`)."""
+    return _view(speech.hydrate(speaker_id, await request.body()))
+
+
+@router.delete("/speakers/{speaker_id}", status_code=204, responses=ERRORS)
+async def delete_speaker(speaker_id: str, speech: SpeechDep) -> None:
+    if not speech.speakers.forget(speaker_id):
+        raise SpeakerUnknown(f"no speaker {speaker_id[:80]!r} is loaded")
+
+
+async def _speaker(speech: Speech, body: SpeechFields, uploads: Uploads) -> tuple[Speaker, bool]:
+    if body.language not in LANGUAGES:
+        raise UnsupportedLanguage(body.language, LANGUAGES)
+    uploads.expect_only(*CLIP_NAMES, *AUX_NAMES)
+    return await speech.speaker_for(body, clip=uploads.one(*CLIP_NAMES), aux=uploads.many(*AUX_NAMES))
+
+
+async def _spoken(
+    request: Request, speech: Speech, text: str, body: SpeechFields, speaker: Speaker
+) -> Response:
+    wants_frames = frames.MEDIA_TYPE in request.headers.get("accept", "")
+    # The encoder first: an impossible format must be refused before anything is synthesised.
+    encoder = encoder_for(body.response_format, speech.inference.loaded.health.sample_rate)
+    handle = await speech.submit(text, body, speaker)
+    headers = {
+        SPEAKER_ID_HEADER: speaker.voice.id,
+        SEED_HEADER: str(handle.seed),
+        SAMPLE_RATE_HEADER: str(handle.sample_rate if wants_frames else encoder.rate),
+        SEGMENTS_HEADER: str(handle.segments_total),
+    }
+    if wants_frames:
+        stream = await primed(framed(handle), request)
+        return AudioStream(stream, media_type=frames.MEDIA_TYPE, headers=headers)
+    if body.stream:
+        stream = await primed(encoded(handle, encoder), request)
+        headers |= _warned((*speaker.warnings, *handle.warnings))
+        return AudioStream(stream, media_type=body.response_format.media_type, headers=headers)
+    audio = await unless_gone(whole(handle, body.response_format), request)
+    headers |= _warned((*speaker.warnings, *handle.warnings))
+    return Response(audio, media_type=body.response_format.media_type, headers=headers)
+
+
+def _warned(warnings: tuple[str, ...]) -> dict[str, str]:
+    """Headers are ASCII: the warnings percent-encoded, separated by semicolons."""
+    return {WARNINGS_HEADER: "; ".join(quote(text, safe=" ,.:'()-") for text in warnings)} if warnings else {}
+
+
+def _view(speaker: Speaker) -> SpeakerView:
+    voice = speaker.voice
+    return SpeakerView(
+        speaker_id=voice.id,
+        model=voice.model_id,
+        fingerprint=voice.fingerprint,
+        seconds=round(voice.seconds, 3),
+        prompt_text=voice.prompt_text or None,
+        prompt_language=voice.prompt_language or None,
+        bytes=speaker.n_bytes,
+    )

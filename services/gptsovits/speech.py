@@ -1,0 +1,182 @@
+"""From a validated request to audio: who speaks, submitting it, and framing what comes back."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from comps.constants import DEADLINE_SECONDS
+from comps.cores.audio.decoding import ClipLimits, decode
+from comps.cores.audio.digest import clip_key
+from comps.cores.audio.encoding import Encoder, encode_whole, to_int16
+from comps.cores.audio.formats import AudioFormat
+from comps.cores.audio.references import AudioRoot
+from comps.cores.audio.waveform import Waveform
+from comps.cores.errors import CorruptProfile, InvalidOption, ProfileMismatch, SovitsError
+from comps.cores.flights import SingleFlight
+from comps.cores.proto.frames import Frame, pack
+from comps.cores.proto.speech import SpeechFields
+from comps.cores.web.problems import problem_of
+from comps.gptsovits.engine.request import SpeechOptions, SpeechRequest
+from comps.gptsovits.voice import Voice
+from services.gptsovits.inference import Inference
+from services.gptsovits.ports import SpeechHandle
+from services.gptsovits.speakers import Speaker, Speakers
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The clips of one speaker as they were sent, before any decoding."""
+
+    clip: bytes
+    aux: tuple[bytes, ...] = ()
+
+
+class Speech:
+    def __init__(
+        self,
+        inference: Inference,
+        speakers: Speakers,
+        *,
+        audio_root: AudioRoot,
+        limits: ClipLimits,
+        deadline_seconds: float = DEADLINE_SECONDS,
+    ) -> None:
+        self.inference = inference
+        self.speakers = speakers
+        self._audio_root = audio_root
+        self._limits = limits
+        self._deadline_seconds = deadline_seconds
+        self._flights: SingleFlight[Speaker] = SingleFlight()
+
+    async def speaker_for(
+        self, fields: SpeechFields, *, clip: bytes | None = None, aux: Sequence[bytes] = ()
+    ) -> tuple[Speaker, bool]:
+        """Who speaks, and whether that was known already: by id, by uploaded `clip`, or by path.
+
+        Raises `SpeakerUnknown`, `InvalidAudio` and what else a clip or a path can be wrong by.
+        """
+        self.inference.check_model(fields.model)
+        if fields.speaker_id is not None:
+            if clip is not None or fields.reference_audio:
+                raise InvalidOption("give speaker_id or a reference clip, not both")
+            return self._checked(self.speakers.get(fields.speaker_id)), True
+        if clip is not None and fields.reference_audio:
+            raise InvalidOption("give reference_audio as an upload or as a path, not both")
+        reference = await asyncio.to_thread(self._read, fields, clip, aux)
+        return await self._profiled(reference, fields)
+
+    def hydrate(self, speaker_id: str, data: bytes) -> Speaker:
+        """Take in a profile made earlier. Raises `CorruptProfile` or `ProfileMismatch`."""
+        voice = Voice.from_bytes(data)
+        if voice.id != speaker_id:
+            raise CorruptProfile(f"the profile's digest is {voice.id}, not {speaker_id[:80]!r}")
+        speaker = self._checked(Speaker(voice))
+        self.speakers.add(speaker)
+        return speaker
+
+    async def submit(self, text: str, fields: SpeechFields, speaker: Speaker) -> SpeechHandle:
+        """The accepted request. Raises `UnspeakableText`, `UnsupportedLanguage`, `EngineBusy` …"""
+        options = SpeechOptions(
+            language=fields.language,
+            speed=fields.speed,
+            seed=fields.seed,
+            top_k=fields.top_k,
+            top_p=fields.top_p,
+            temperature=fields.temperature,
+            repetition_penalty=fields.repetition_penalty,
+            pause_seconds=fields.pause_seconds,
+            split=fields.split,
+            sample_steps=fields.sample_steps,
+            deadline_seconds=self._deadline_seconds,
+        )
+        return await self.inference.engine.submit(
+            SpeechRequest(text=text, voice=speaker.voice, options=options)
+        )
+
+    def _read(self, fields: SpeechFields, clip: bytes | None, aux: Sequence[bytes]) -> Reference:
+        if clip is None:
+            if not fields.reference_audio:
+                raise InvalidOption("who shall speak? give speaker_id, reference_audio or an upload")
+            clip = self._audio_root.read(fields.reference_audio)
+        named = tuple(self._audio_root.read(name) for name in fields.aux_reference_audio)
+        return Reference(clip, (*aux, *named))
+
+    async def _profiled(self, reference: Reference, fields: SpeechFields) -> tuple[Speaker, bool]:
+        clips = await asyncio.to_thread(self._decoded, reference)
+        key = clip_key(
+            clips[0],
+            text=fields.reference_text,
+            language=fields.reference_language,
+            aux=clips[1:],
+            fingerprint=self.inference.loaded.health.fingerprint,
+        )
+        if known := self.speakers.of_clip(key):
+            return known, True
+
+        async def make() -> Speaker:
+            result = await self.inference.engine.profile(
+                clips[0], text=fields.reference_text, language=fields.reference_language, aux=clips[1:]
+            )
+            speaker = Speaker(result.voice, tuple(result.warnings))
+            self.speakers.add(speaker, clip_key=key)
+            return speaker
+
+        return await self._flights.run(key, make), False
+
+    def _decoded(self, reference: Reference) -> list[Waveform]:
+        return [decode(data, self._limits) for data in (reference.clip, *reference.aux)]
+
+    def _checked(self, speaker: Speaker) -> Speaker:
+        ours = self.inference.loaded.health.fingerprint
+        if speaker.voice.fingerprint != ours:
+            raise ProfileMismatch(
+                f"the profile was made by {speaker.voice.model_id}, other weights than are loaded"
+            )
+        return speaker
+
+
+# Encoders that compute; the others only copy, and a thread would cost more than it saves.
+SLOW_FORMATS = frozenset(
+    {AudioFormat.MP3, AudioFormat.OPUS, AudioFormat.OGG, AudioFormat.FLAC, AudioFormat.AAC}
+)
+
+
+async def encoded(handle: SpeechHandle, encoder: Encoder) -> AsyncGenerator[bytes, None]:
+    """The audio file in pieces, as its samples are made. Closing this cancels the request."""
+    try:
+        async for chunk in handle:
+            if data := await asyncio.to_thread(encoder.encode, chunk.samples):
+                yield data
+        if data := await asyncio.to_thread(encoder.finish):
+            yield data
+    finally:
+        handle.cancel()
+
+
+async def framed(handle: SpeechHandle) -> AsyncGenerator[bytes, None]:
+    """The same for the gateway: samples with their segments, an error as a frame, and an explicit end."""
+    n_frames = 0
+    try:
+        async for chunk in handle:
+            frame = Frame(segment=chunk.segment, segments_total=chunk.segments_total, is_final=chunk.is_final)
+            yield pack(frame, to_int16(chunk.samples))
+            n_frames += 1
+        yield pack(Frame(end=True, segments_total=handle.segments_total, warnings=list(handle.warnings)))
+    except SovitsError as error:
+        if not n_frames:
+            raise  # there is still a status code to say it with
+        yield pack(Frame(problem=problem_of(error)))
+    finally:
+        handle.cancel()
+
+
+async def whole(handle: SpeechHandle, audio_format: AudioFormat) -> bytes:
+    """The complete file. Being cancelled cancels the request."""
+    try:
+        chunks = [chunk.samples async for chunk in handle]
+    finally:
+        handle.cancel()
+    samples = np.concatenate(chunks) if chunks else np.zeros(0, np.float32)
+    return await asyncio.to_thread(encode_whole, samples, handle.sample_rate, audio_format)

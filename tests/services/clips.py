@@ -1,0 +1,53 @@
+"""Clips and servers for the tests of both services."""
+
+import io
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import soundfile
+import uvicorn
+from fastapi import FastAPI
+
+RATE = 16_000
+
+
+def voiced(seconds: float = 4.0, *, pitch: float = 140.0, level: float = 0.3) -> np.ndarray:
+    """Something like a voice: harmonics of `pitch` under a syllable-like envelope."""
+    t = np.arange(int(seconds * RATE)) / RATE
+    tone = sum(np.sin(2 * np.pi * pitch * n * t) / n for n in range(1, 12))
+    return (level * tone * (0.6 + 0.4 * np.sin(2 * np.pi * 3.5 * t)) / 2).astype(np.float32)
+
+
+def wav(samples: np.ndarray, rate: int = RATE) -> bytes:
+    out = io.BytesIO()
+    soundfile.write(out, samples, rate, format="WAV", subtype="PCM_16")
+    return out.getvalue()
+
+
+CLIP = wav(voiced())
+OTHER_CLIP = wav(voiced(pitch=210.0))
+
+
+@contextmanager
+def served(app: FastAPI, *, port: int = 0) -> Iterator[str]:
+    """`app` behind a real socket on loopback; gives its URL."""
+    config = uvicorn.Config(app, host="127.0.0.1", port=port, log_config=None, access_log=False)
+    server = uvicorn.Server(config)
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("127.0.0.1", port))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + 10
+    while not server.started and time.monotonic() < deadline:
+        time.sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(10)
+        listener.close()
