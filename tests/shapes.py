@@ -176,7 +176,7 @@ def bigvgan_shapes(
 def eres2net_shapes(
     width: int = 64, base: int = 24, n_blocks: tuple[int, ...] = (3, 4, 6, 3), embedding: int = 192
 ) -> Shapes:
-    """The speaker encoder: Res2Net stages, the last two with attentional fusion. `scale` and `expansion` 4."""
+    """The speaker encoder: Res2Net stages, the last two with attentional fusion; scale and expansion 4."""
     shapes = {"conv1.weight": (width, 1, 3, 3)} | _norm("bn1", width)
     channels = width
     for stage, n in enumerate(n_blocks, 1):

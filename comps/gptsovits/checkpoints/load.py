@@ -3,7 +3,8 @@
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -13,8 +14,23 @@ from comps.cores.errors import MissingTensors
 from comps.gptsovits.checkpoints.keys import Table, rename
 from comps.gptsovits.checkpoints.weights import Folded, Weights
 
-M = TypeVar("M", bound=nn.Module)
+M = TypeVar("M", bound=nn.Module, covariant=True)
+N = TypeVar("N", bound=nn.Module)
 _SHOWN = 8
+
+
+@dataclass(frozen=True)
+class Part(Generic[M]):
+    """A network ready to run on the CPU in float32, with the digest and the types of its stored tensors."""
+
+    network: M
+    digest: str
+    dtypes: Mapping[str, torch.dtype]
+
+    def stored(self) -> dict[str, Tensor]:
+        """The state dict with every tensor in the type it was stored in: nothing is lost, nothing gained."""
+        state = self.network.state_dict()
+        return {name: tensor.to(self.dtypes.get(name, tensor.dtype)) for name, tensor in state.items()}
 
 
 def tensors_for(
@@ -34,15 +50,15 @@ def tensors_for(
 
 
 def fill(
-    module: M,
+    module: N,
     weights: Weights,
     table: Table | None = None,
     sizes: Mapping[str, int] | None = None,
     *,
     apart: tuple[str, ...] = (),
     optional: tuple[str, ...] = (),
-) -> tuple[M, str]:
-    """`module` with its tensors from `weights`, in float32 and for inference, and their digest.
+) -> Part[N]:
+    """`module` with its tensors from `weights`, in float32 and for inference.
 
     Submodules in `apart` come from elsewhere; tensors in `optional` may be missing and are then zero.
     Raises `MissingTensors`, which lists what is missing, left over, or of another shape.
@@ -56,6 +72,7 @@ def fill(
     _compare(expected, {ours: (name, folded.shapes[name]) for ours, name in names.items()}, optional)
     digest = hashlib.sha256()
     state: dict[str, Tensor] = {}
+    dtypes: dict[str, torch.dtype] = {}
     for name, shape in sorted(expected.items()):
         if name not in names:
             state[name] = torch.zeros(shape)
@@ -63,9 +80,10 @@ def fill(
         # What is stored as [1, 1, K] may be [K] here.
         tensor = folded.read(names[name]).reshape(shape)
         add_to_digest(digest, name, tensor)
+        dtypes[name] = tensor.dtype
         state[name] = tensor.float() if tensor.is_floating_point() else tensor
     module.load_state_dict(state, strict=not apart, assign=True)
-    return module.eval().requires_grad_(False), digest.hexdigest()
+    return Part(module.eval().requires_grad_(False), digest.hexdigest(), dtypes)
 
 
 def _compare(
@@ -96,7 +114,8 @@ def add_to_digest(digest: Any, name: str, tensor: Tensor) -> None:
     """Name, type, shape and numbers. The numbers as stored: what is written twice is the same twice."""
     digest.update(f"{name}|{tensor.dtype}|{list(tensor.shape)}|".encode())
     data = tensor.detach().contiguous().reshape(-1)
-    digest.update(memoryview(data.view(torch.uint8).numpy()) if data.numel() else b"")
+    if data.numel():
+        digest.update(data.view(torch.uint8).numpy().data)
 
 
 def listed(names: Iterable[str]) -> str:

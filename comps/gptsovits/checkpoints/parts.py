@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
@@ -17,7 +17,7 @@ from comps.cores.errors import CorruptCheckpoint, ModelNotReady
 from comps.gptsovits.checkpoints import sizes
 from comps.gptsovits.checkpoints.detect import Kind, detect
 from comps.gptsovits.checkpoints.hyper import Hyper
-from comps.gptsovits.checkpoints.load import fill, without_initialisation
+from comps.gptsovits.checkpoints.load import Part, fill, without_initialisation
 from comps.gptsovits.checkpoints.lora import Merged
 from comps.gptsovits.checkpoints.reader import Checkpoint, open_checkpoint
 from comps.gptsovits.checkpoints.tables.cfm import CFM
@@ -25,7 +25,7 @@ from comps.gptsovits.checkpoints.tables.encoders import BERT, CONTENT, SPEAKER
 from comps.gptsovits.checkpoints.tables.t2s import T2S as T2S_TABLE
 from comps.gptsovits.checkpoints.tables.vits import VITS
 from comps.gptsovits.checkpoints.tables.vocoders import BIGVGAN, HIFIGAN
-from comps.gptsovits.checkpoints.weights import Folded, InMemory, Stored, Weights
+from comps.gptsovits.checkpoints.weights import Folded, InMemory, Stored, Weights, Without
 from comps.gptsovits.dsp import torchaudio_parts  # noqa: F401  # before transformers, which imports torchaudio
 from comps.gptsovits.networks.cfm.decoder import CfmDecoder
 from comps.gptsovits.networks.encoders.bert import LAYERS_UNUSED, BertEncoder
@@ -37,20 +37,11 @@ from comps.gptsovits.networks.vocoders.bigvgan import BigVgan
 from comps.gptsovits.networks.vocoders.hifigan import HifiGan
 from comps.gptsovits.versions import FACTS, Version
 
-M = TypeVar("M")
 N = TypeVar("N", bound=nn.Module)
 Source = Path | Mapping[str, Tensor]
 Decoder = VitsDecoder | CfmDecoder
 Vocoder = HifiGan | BigVgan
 WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
-
-
-@dataclass(frozen=True)
-class Part(Generic[M]):
-    """A network ready to run on the CPU in float32, and the digest of its tensors."""
-
-    network: M
-    digest: str
 
 
 @dataclass(frozen=True)
@@ -110,7 +101,7 @@ def read_t2s(source: Source, *, config: Mapping[str, Any] | None = None) -> Part
     """`config` stands in for the file's own, which tells the number of heads."""
     with _opened(source, config, ("model.",)) as opened:
         found = sizes.t2s_config(sizes.Shapes(opened.weights.shapes), Hyper(opened.config))
-        return Part(*fill(constructed(lambda: T2S(found)), opened.weights, T2S_TABLE))
+        return fill(constructed(lambda: T2S(found)), opened.weights, T2S_TABLE)
 
 
 def read_decoder(
@@ -147,13 +138,19 @@ def _decoder(
     if flow is None:
         found = sizes.vits_config(shapes, hyper)
         counts = {"n_blocks": len(found.vocoder.resblock_kernels)}
-        return Part(*fill(constructed(lambda: VitsDecoder(found)), weights, VITS, counts))
+        return fill(constructed(lambda: VitsDecoder(found)), weights, VITS, counts)
     if vocoder is None:
         raise ModelNotReady(f"a decoder of {version} needs its vocoder", missing="vocoder")
     cfm = sizes.cfm_config(shapes, flow, vocoder.network.config)
-    decoder, digest = fill(constructed(lambda: CfmDecoder(cfm)), weights, CFM, apart=("vocoder",))
-    decoder.vocoder = vocoder.network
-    return Part(decoder, f"{digest}+{vocoder.digest}")
+    part = fill(constructed(lambda: CfmDecoder(cfm)), weights, CFM, apart=("vocoder",))
+    return with_vocoder(part, vocoder)
+
+
+def with_vocoder(decoder: Part[CfmDecoder], vocoder: Part[Vocoder]) -> Part[Decoder]:
+    """The decoder of v3 or v4 complete."""
+    decoder.network.vocoder = vocoder.network
+    dtypes = {**decoder.dtypes, **{f"vocoder.{name}": dtype for name, dtype in vocoder.dtypes.items()}}
+    return Part(decoder.network, f"{decoder.digest}+{vocoder.digest}", dtypes)
 
 
 def read_vocoder(source: Source, *, config: Mapping[str, Any] | None = None) -> Part[Vocoder]:
@@ -163,17 +160,17 @@ def read_vocoder(source: Source, *, config: Mapping[str, Any] | None = None) -> 
         if "activation_post.act.alpha" in shapes:
             big = sizes.bigvgan_config(shapes, hyper)
             counts = {"n_blocks": len(big.resblock_kernels)}
-            return Part(*fill(constructed(lambda: BigVgan(big)), opened.weights, BIGVGAN, counts))
+            return fill(constructed(lambda: BigVgan(big)), opened.weights, BIGVGAN, counts)
         # A config beside a bare vocoder may be some other file's.
         plain = sizes.hifigan_config(shapes, hyper)
         counts = {"n_blocks": len(plain.resblock_kernels)}
-        return Part(*fill(constructed(lambda: HifiGan(plain)), opened.weights, HIFIGAN, counts))
+        return fill(constructed(lambda: HifiGan(plain)), opened.weights, HIFIGAN, counts)
 
 
 def read_content(source: Source, *, config: Mapping[str, Any] | None = None) -> Part[ContentEncoder]:
     with _opened(source, config, ("hubert.",)) as opened:
         encoder = content_encoder(opened.config)
-        return Part(*fill(encoder, opened.weights, CONTENT, optional=OPTIONAL_CONTENT))
+        return fill(encoder, opened.weights, CONTENT, optional=OPTIONAL_CONTENT)
 
 
 # Masks features in training alone; some files leave it out.
@@ -193,27 +190,16 @@ def read_bert(source: Source, *, config: Mapping[str, Any] | None = None) -> Par
     with _opened(source, config, ("bert.",)) as opened:
         n_layers = sizes.Shapes(opened.weights.shapes).count("encoder.layer.#.")
         known = {**opened.config, "num_hidden_layers": n_layers}
-        kept = _Without(
+        kept = Without(
             opened.weights, tuple(f"encoder.layer.{n_layers - 1 - i}." for i in range(LAYERS_UNUSED))
         )
-        return Part(*fill(constructed(lambda: BertEncoder(known)), kept, BERT))
-
-
-class _Without:
-    """Weights but those whose names begin with one of `prefixes`."""
-
-    def __init__(self, weights: Weights, prefixes: tuple[str, ...]) -> None:
-        self._weights = weights
-        self.shapes = {name: s for name, s in weights.shapes.items() if not name.startswith(prefixes)}
-
-    def read(self, name: str) -> Tensor:
-        return self._weights.read(name)
+        return fill(constructed(lambda: BertEncoder(known)), kept, BERT)
 
 
 def read_speaker(source: Source, *, config: Mapping[str, Any] | None = None) -> Part[SpeakerEncoder]:
     with _opened(source, config) as opened:
         found = sizes.speaker_config(sizes.Shapes(opened.weights.shapes))
-        return Part(*fill(constructed(lambda: SpeakerEncoder(found)), opened.weights, SPEAKER))
+        return fill(constructed(lambda: SpeakerEncoder(found)), opened.weights, SPEAKER)
 
 
 def load_t2s(source: Source, *, config: Mapping[str, Any] | None = None) -> T2S:

@@ -46,6 +46,17 @@ class InMemory:
         return self._tensors[name]
 
 
+class Without:
+    """Weights but those whose names begin with one of `prefixes`."""
+
+    def __init__(self, weights: Weights, prefixes: tuple[str, ...]) -> None:
+        self._weights = weights
+        self.shapes = {name: s for name, s in weights.shapes.items() if not name.startswith(prefixes)}
+
+    def read(self, name: str) -> Tensor:
+        return self._weights.read(name)
+
+
 # The two notations of weight norm: magnitude, direction.
 _NORMS = (
     (re.compile(r"(^|.*\.)weight_g$"), r"\1weight_v", r"\1weight"),
