@@ -50,7 +50,7 @@ class JapaneseFrontEnd:
         self._utter("風は何")  # readings by context load their model at the first such word
 
     def normalize(self, text: str) -> str:
-        """The text with each run of ASCII punctuation shortened to its first mark (runs make the models repeat
+        """The text, each run of ASCII punctuation shortened to its first mark (runs make the models repeat
         the reference). Numbers and letters are left to Open JTalk."""
         return _PUNCTUATION_RUN.sub(r"\1", text)
 
