@@ -95,6 +95,12 @@ def find_cases(paths: Sequence[Path], manifests: Path | None = None) -> list[Cas
     return [case for path in paths for case in _cases_under(path, manifests)]
 
 
+def cases_beside(case: Case) -> list[Case]:
+    """The other folders with weights in the same parent folder."""
+    folders = sorted({found.parent for found in case.folder.resolve().parent.glob("*/outputs.safetensors")})
+    return [Case(folder) for folder in folders if any(folder.glob("weights.*"))]
+
+
 def _cases_under(path: Path, manifests: Path | None) -> Iterator[Case]:
     folders = sorted({found.parent for found in path.rglob("outputs.safetensors")})
     if not folders:

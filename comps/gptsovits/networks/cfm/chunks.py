@@ -80,8 +80,7 @@ def mel_side_by_side(
     n_new = sizes.chunk - reference.n_frames
     pieces = _overlapping(F.pad(features, (sizes.overlap, 0)), n_new, sizes.overlap)
     n_padding = n_new - pieces[-1].shape[-1]
-    pieces[-1] = F.pad(pieces[-1], (0, n_padding))
-    batch = torch.cat(pieces)  # [K, C, n_new]
+    batch = torch.cat([F.pad(piece, (0, n_new - piece.shape[-1])) for piece in pieces])  # [K, C, n_new]
     joined = torch.cat([reference.features.expand(len(batch), -1, -1), batch], -1)
     drawn = noise((len(batch), reference.mel.shape[1], joined.shape[-1]))
     made = sample_mel(dit, joined, reference.mel, drawn, steps=steps)
@@ -91,7 +90,7 @@ def mel_side_by_side(
 def _overlapping(features: Tensor, length: int, overlap: int) -> list[Tensor]:
     """Pieces of `length` frames, each beginning `overlap` frames before the end of the one before.
 
-    The last is shorter. Matches the reference implementation, which begins another piece even where that
+    The last are shorter. Matches the reference implementation, which begins another piece even where that
     holds nothing but the overlap.
     """
     starts = range(0, features.shape[-1], length - overlap)

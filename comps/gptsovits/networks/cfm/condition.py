@@ -88,6 +88,6 @@ class FeatureEmbedding(nn.Module):
 
 def position_table(n_positions: int, dim: int) -> Tensor:
     """`[n_positions, dim]`: the cosines of all frequencies, then their sines."""
-    rates = 10_000.0 ** -(torch.arange(0, dim, 2).float() / dim)  # [dim / 2]
+    rates = 1.0 / 10_000.0 ** (torch.arange(0, dim, 2).float() / dim)  # [dim / 2]
     angles = torch.arange(n_positions)[:, None] * rates
     return torch.cat([angles.cos(), angles.sin()], -1)

@@ -38,10 +38,7 @@ class Dit(nn.Module):
         self.features = FeatureEmbedding(config.feature_dim, config.n_feature_blocks, config.feature_ffn_dim)
         self.project = nn.Linear(2 * config.n_mels + config.feature_dim, config.dim)
         self.neighbourhood = ConvPositions(config.dim)
-        # Radians a frame for each pair of channels; stored with the weights.
-        self.register_buffer(
-            "rotations", 10_000.0 ** -(torch.arange(0, config.head_dim, 2) / config.head_dim)
-        )
+        self.register_buffer("rotations", rotations(config.head_dim))  # stored with the weights
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.n_layers))
         self.modulation = nn.Linear(config.dim, 2 * config.dim)
         self.out = nn.Linear(config.dim, config.n_mels)
@@ -124,6 +121,11 @@ class Block(nn.Module):
         mixed = F.scaled_dot_product_attention(query, key, value)
         attended: Tensor = self.out(mixed.transpose(1, 2).flatten(2))
         return attended
+
+
+def rotations(head_dim: int) -> Tensor:
+    """Radians a frame for each pair of channels, `[D / 2]`."""
+    return 1.0 / 10_000.0 ** (torch.arange(0, head_dim, 2) / head_dim)
 
 
 def rotated(x: Tensor, angles: Tensor) -> Tensor:

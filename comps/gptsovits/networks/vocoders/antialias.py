@@ -41,10 +41,10 @@ class AliasFreeSnake(nn.Module):
 
     def _snake(self, x: Tensor) -> Tensor:
         alpha, beta = self.log_alpha.exp()[:, None], self.log_beta.exp()[:, None]  # [C, 1]
-        return x + torch.sin(x * alpha).square() / (beta + 1e-9)
+        return x + (1.0 / (beta + 1e-9)) * torch.sin(x * alpha).square()
 
     def _double(self, x: Tensor) -> Tensor:
-        """Zeros between the samples, then the filter; beyond the ends, the first and the last sample go on."""
+        """Zeros between the samples, then the filter; beyond the ends the outermost samples go on."""
         margin = FILTER_TAPS // RATIO - 1
         padded = F.pad(x, (margin, margin), mode="replicate")
         taps = RATIO * self.up_filter.expand(x.shape[1], -1, -1)  # [C, 1, taps]
