@@ -41,3 +41,11 @@ class SpellsPronunciations(Protocol):
     def spell(self, pronunciation: str, *, inventory: Inventory) -> Sequence[Sequence[str]] | None:
         """The phones of a pronunciation, one group a syllable (Chinese, Cantonese) or one group in all; None
         when it is not in this language's notation (then it is a respelling: other words to read instead)."""
+
+
+@runtime_checkable
+class PausesBySign(Protocol):
+    """A front end whose models read some signs as pauses (Mandarin: ￥ and ^)."""
+
+    def pause_symbol(self, text: str) -> str | None:
+        """The symbol that all commas among the phones of this text become; None leaves them as they are."""
