@@ -1,9 +1,9 @@
 """Linear layers whose rows do not depend on how many rows there are.
 
 General matrix products take other paths for one row, for a few and for many; their results differ in the
-last bits, and then the same request sounds different when it shares a step. On a CPU, weights packed once for
-oneDNN take one path for any number of rows (from two on, for very wide inputs), and for several rows are two to
-four times as fast as the plain product besides.
+last bits, and then the same request sounds different when it shares a step. On a CPU, weights packed once
+for oneDNN take one path for any number of rows (from two on, for very wide inputs), and for several rows are
+two to four times as fast as the plain product besides.
 """
 
 from collections.abc import Callable

@@ -73,6 +73,11 @@ class Counters:
         with self._lock:
             self._total.append(seconds)
 
+    def recent_totals(self) -> tuple[float, ...]:
+        """How long the newest requests took in all, seconds."""
+        with self._lock:
+            return tuple(self._total)
+
     def snapshot(
         self, *, running: int, waiting: int, capacity: int, rows_busy: int, rows: int
     ) -> EngineStats:

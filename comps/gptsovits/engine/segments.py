@@ -1,0 +1,102 @@
+"""Text to segments: what is spoken in one breath, as phonemes. No torch."""
+
+from dataclasses import dataclass
+
+from comps.cores.errors import TextTooLong, UnspeakableText, UnsupportedLanguage
+from comps.gptsovits.text.cutting import split_text
+from comps.gptsovits.text.language import Inventory
+from comps.gptsovits.text.pipeline import Phonemized, Span, phonemize
+from comps.gptsovits.text.symbols import symbol_table
+
+STOP = "."
+PAUSES = frozenset({".", "!", "?", "…", ",", "-"})
+# The model was trained on sentences: fewer phonemes than this come out garbled or not at all, unless a pause
+# stands before them.
+MIN_PHONEMES = 6
+# About 50 s of speech; the model's own limit is a minute.
+MAX_PHONEMES = 480
+
+
+@dataclass(frozen=True)
+class Segment:
+    """`phonemes [P]` are ids; `spans` tell which of them BERT has something to say about.
+
+    The first `n_lead` and all after the spans' phonemes were put there by us.
+    """
+
+    text: str
+    phonemes: tuple[int, ...]
+    spans: tuple[Span, ...]
+    n_lead: int = 0
+
+
+def segments_of(
+    text: str,
+    *,
+    language: str = "auto",
+    split: str = "punctuation",
+    inventory: Inventory = "v2",
+    supported: tuple[str, ...],
+    max_characters: int,
+) -> list[Segment]:
+    """The segments of a text, in order; pieces that hold nothing speakable are left out.
+
+    Raises `UnspeakableText`, `TextTooLong`, `UnsupportedLanguage`, `MissingLanguageExtra` or `InvalidOption`.
+    """
+    if len(text) > max_characters:
+        raise TextTooLong(f"the text has {len(text):,} characters; at most {max_characters:,} are spoken")
+    segments: list[Segment] = []
+    for piece in split_text(text, split, language):
+        segments += _spoken(piece, language, inventory, supported)
+    if not segments:
+        raise UnspeakableText("the text holds nothing that can be spoken")
+    return segments
+
+
+def _spoken(piece: str, language: str, inventory: Inventory, supported: tuple[str, ...]) -> list[Segment]:
+    try:
+        phonemized = phonemize(piece, language, inventory=inventory)
+    except UnspeakableText:
+        return []
+    _check_languages(phonemized, supported)
+    if len(phonemized.phones) <= MAX_PHONEMES:
+        return [segment_of(piece, phonemized, inventory)]
+    halves = halved(piece)
+    if halves is None:
+        raise TextTooLong(f"a piece of {len(piece):,} characters cannot be divided any further")
+    return [segment for half in halves for segment in _spoken(half, language, inventory, supported)]
+
+
+def halved(piece: str) -> tuple[str, str] | None:
+    """A piece cut in two at the punctuation or space nearest to its middle, else in the middle."""
+    if len(piece) < 2:
+        return None
+    middle = len(piece) // 2
+    for marks in (".!?。！？…", ",;:，；：、", " "):
+        places = [i + 1 for i, character in enumerate(piece[:-1]) if character in marks]
+        near = [i for i in places if len(piece) // 4 <= i <= len(piece) - len(piece) // 4]
+        if near:
+            at = min(near, key=lambda i: abs(i - middle))
+            return piece[:at], piece[at:]
+    return piece[:middle], piece[middle:]
+
+
+def segment_of(text: str, phonemized: Phonemized, inventory: Inventory) -> Segment:
+    """The segment with a pause at its end, and one before it if it is very short."""
+    table = symbol_table(inventory)
+    ids = list(phonemized.phone_ids)
+    (stop,) = table.ids([STOP])
+    pauses = set(table.ids(sorted(PAUSES & set(table.symbols))))
+    n_lead = 0
+    if len(ids) < MIN_PHONEMES and ids[0] not in pauses:
+        ids.insert(0, stop)
+        n_lead = 1
+    if ids[-1] not in pauses:
+        ids.append(stop)
+    return Segment(text, tuple(ids), phonemized.spans, n_lead)
+
+
+def _check_languages(phonemized: Phonemized, supported: tuple[str, ...]) -> None:
+    for span in phonemized.spans:
+        if span.phones and span.language not in supported:
+            raise UnsupportedLanguage(span.language, supported=supported)

@@ -1,0 +1,62 @@
+"""Sequence: one attempt at one segment's tokens, with a generator of its own."""
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from comps.cores.errors import SynthesisFailed
+from comps.gptsovits.engine import guard
+from comps.gptsovits.engine.sampling import History, Sampler
+from comps.gptsovits.engine.scheduler import Key
+
+# How often a running sequence is looked at for being stuck.
+CHECK_EVERY = 16
+
+
+@dataclass
+class Sequence:
+    """`phonemes [P]` are the prompt's and then the segment's own, of which there are `n_phonemes`."""
+
+    key: Key
+    phonemes: Tensor
+    bert: Tensor | None
+    prompt: Tensor  # [S] tokens
+    n_phonemes: int
+    sampler: Sampler
+    generator: torch.Generator
+    history: History
+    max_tokens: int
+    is_guarded: bool = True
+    attempt: int = 0
+    tokens: list[int] = field(default_factory=list)
+    has_ended: bool = False
+    is_stuck: bool = False
+
+    @property
+    def n_positions(self) -> int:
+        """Positions that the sequence takes up in the cache at most."""
+        return len(self.phonemes) + len(self.prompt) + self.max_tokens
+
+    @property
+    def is_done(self) -> bool:
+        return self.has_ended or self.is_stuck or len(self.tokens) >= self.max_tokens
+
+    def take(self, logits: Tensor) -> None:
+        """The next token, drawn from `logits [V]`. The end token itself is not kept."""
+        if not torch.isfinite(logits).all():
+            raise SynthesisFailed("the model answered with numbers that are none")
+        draw = self.sampler.draw(logits, self.history, self.generator)
+        if draw.is_end:
+            self.has_ended = True
+            return
+        self.tokens.append(draw.token)
+        self.history.append(draw.token)
+        if self.is_guarded and len(self.tokens) % CHECK_EVERY == 0:
+            self.is_stuck = guard.stuck_from(self.tokens) is not None
+
+    @property
+    def fault(self) -> guard.Fault | None:
+        if not self.is_guarded:
+            return None
+        return guard.fault_of(self.tokens, self.n_phonemes, has_ended=self.has_ended)

@@ -1,0 +1,182 @@
+"""Synthesis: a segment's tokens to audio, in slices of at most a second.
+
+The prior and the flow of a VITS decoder run over the whole segment: they are cheap and look far. The vocoder
+is nearly all of the work and looks a fraction of a second far, so it runs in windows with that much context
+on both sides; the windows join to what the whole would have been.
+
+    latent   |----------------------------------------------|
+    window 1 [======]ccc
+    window 2     ccc[============]ccc
+    window 3                  ccc[=============]ccc     c: context, computed and thrown away
+"""
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from comps.gptsovits.networks.cfm.decoder import CfmDecoder
+from comps.gptsovits.networks.vits.decoder import VitsDecoder
+from comps.gptsovits.networks.vocoders.bigvgan import BigVganConfig
+from comps.gptsovits.networks.vocoders.hifigan import HifiGanConfig
+
+FIRST_WINDOW_SECONDS = 0.5
+WINDOW_SECONDS = 1.0
+# BigVGAN looks so far that short windows would be mostly context.
+BIGVGAN_WINDOW_SECONDS = 3.0
+# How many samples (at its own stage's rate) an anti-aliased activation looks to each side.
+ACTIVATION_REACH = 6
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Samples `[n]` of a segment, and whether they are its last."""
+
+    samples: Tensor
+    is_last: bool
+
+
+def vits_slices(
+    decoder: VitsDecoder,
+    tokens: Tensor,
+    phonemes: Tensor,
+    style: Tensor,
+    generator: torch.Generator,
+    *,
+    sample_rate: int,
+    speed: float = 1.0,
+) -> Iterator[Slice]:
+    """Slices of the samples of tokens `[1, S]`, phonemes `[1, P]` in `style [1, G, 1]`."""
+    noise = torch.randn(decoder.noise_shape(tokens.shape[-1], speed), generator=generator).to(style)
+    latent = decoder.latent(tokens, phonemes, style, noise, speed=speed)  # [1, Z, F]
+    config = decoder.config.vocoder
+    yield from vocoded(
+        [latent],
+        lambda frames: decoder.vocoder(frames, style),
+        config,
+        sample_rate=sample_rate,
+        window_seconds=WINDOW_SECONDS,
+    )
+
+
+def cfm_slices(
+    decoder: CfmDecoder,
+    tokens: Tensor,
+    phonemes: Tensor,
+    style: Tensor,
+    generator: torch.Generator,
+    *,
+    mel: Tensor,
+    prompt_tokens: Tensor,
+    prompt_phonemes: Tensor,
+    sample_rate: int,
+    speed: float = 1.0,
+    steps: int = 32,
+) -> Iterator[Slice]:
+    """As `vits_slices`, continuing the clip `mel [1, n_mels, R]` in which the prompt is said."""
+    reference = decoder.reference(mel, prompt_tokens, prompt_phonemes, style)
+    features = decoder.features(tokens, phonemes, style, speed=speed)
+
+    def noise(shape: tuple[int, ...]) -> Tensor:
+        return torch.randn(shape, generator=generator).to(style)
+
+    config = decoder.config.vocoder
+    yield from vocoded(
+        decoder.mels(features, reference, noise, steps=steps),
+        decoder.vocoder,
+        config,
+        sample_rate=sample_rate,
+        window_seconds=BIGVGAN_WINDOW_SECONDS if isinstance(config, BigVganConfig) else WINDOW_SECONDS,
+    )
+
+
+def vocoded(
+    pieces: Iterable[Tensor],
+    vocode: Callable[[Tensor], Tensor],
+    config: HifiGanConfig | BigVganConfig,
+    *,
+    sample_rate: int,
+    window_seconds: float,
+) -> Iterator[Slice]:
+    """Frames `[1, C, F]`, in pieces, to slices of samples: as if all had been vocoded at once.
+
+    Where the cuts fall depends on the lengths alone, never on time: equal frames give equal samples.
+    """
+    hop, context = config.hop_length, vocoder_context(config)
+    size = max(1, math.floor(window_seconds * sample_rate / hop))
+    first = max(1, min(size, round(FIRST_WINDOW_SECONDS * sample_rate / hop)))
+    frames: Tensor | None = None
+    done = 0
+    for piece, is_last in _flagged(pieces):
+        frames = piece if frames is None else torch.cat([frames, piece], -1)
+        available = frames.shape[-1] if is_last else frames.shape[-1] - context
+        while done < available:
+            stop = min(available, done + (size if done else first))
+            left = max(0, done - context)
+            samples = vocode(frames[..., left : stop + context])[0]
+            yield Slice(samples[(done - left) * hop : (stop - left) * hop], is_last and stop == available)
+            done = stop
+
+
+def _flagged(pieces: Iterable[Tensor]) -> Iterator[tuple[Tensor, bool]]:
+    """Each piece, and whether it is the last."""
+    held: Tensor | None = None
+    for piece in pieces:
+        if held is not None:
+            yield held, False
+        held = piece
+    if held is not None:
+        yield held, True
+
+
+def vocoder_context(config: HifiGanConfig | BigVganConfig) -> int:
+    """How many input frames away from its own a vocoder looks, at most."""
+    reach = 3.0  # the first convolution, seven wide
+    frame = 1.0  # input frames a position of this stage is long
+    activations = ACTIVATION_REACH if isinstance(config, BigVganConfig) else 0
+    for rate, kernel in zip(config.upsample_rates, config.upsample_kernels, strict=True):
+        reach += math.ceil(kernel / rate) / 2 * frame
+        frame /= rate
+        reach += frame * max(
+            sum((size - 1) // 2 * (dilation + 1) + 2 * activations for dilation in dilations)
+            for size, dilations in zip(config.resblock_kernels, config.resblock_dilations, strict=True)
+        )
+    return math.ceil(reach + (3 + activations) * frame) + 1
+
+
+class Edges:
+    """A segment's slices as they are sent: within ±1, and silent at both ends.
+
+    The gain only falls, over a few milliseconds: the reference implementation divides a whole segment by its
+    peak, which a stream cannot wait for. The vocoders at hand end in a tanh or a clamp, so this is a net.
+    """
+
+    FADE_SECONDS = 0.003
+
+    def __init__(self, sample_rate: int) -> None:
+        self._n_fade = max(1, int(self.FADE_SECONDS * sample_rate))
+        self._gain = 1.0
+        self._is_first = True
+
+    def __call__(self, part: Slice) -> Tensor:
+        samples = self._limited(part.samples)
+        n = min(self._n_fade, len(samples))
+        if self._is_first and n:
+            samples = torch.cat([samples[:n] * torch.linspace(0.0, 1.0, n).to(samples), samples[n:]])
+            self._is_first = False
+        if part.is_last and n:
+            samples = torch.cat([samples[:-n], samples[-n:] * torch.linspace(1.0, 0.0, n).to(samples)])
+        return samples
+
+    def _limited(self, samples: Tensor) -> Tensor:
+        peak = float(samples.abs().max()) if samples.numel() else 0.0
+        gain = min(self._gain, 1.0 / peak) if peak > 1.0 else self._gain
+        if gain == self._gain == 1.0:
+            return samples
+        gains = torch.full_like(samples, gain)
+        n = min(self._n_fade, len(samples))
+        gains[:n] = torch.linspace(self._gain, gain, n)
+        self._gain = gain
+        return (samples * gains).clamp(-1.0, 1.0)

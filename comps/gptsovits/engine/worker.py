@@ -1,0 +1,240 @@
+"""Worker: the one thread that touches the device. Everyone else leaves it orders."""
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+import torch
+
+from comps.cores.errors import Cancelled, DeadlineExceeded, EngineStopped, SovitsError, SynthesisFailed
+from comps.gptsovits.engine.config import EngineConfig
+from comps.gptsovits.engine.errands import Errand
+from comps.gptsovits.engine.job import Job
+from comps.gptsovits.engine.lane import Lane
+from comps.gptsovits.engine.sequence import Sequence
+from comps.gptsovits.engine.shares import Shares
+from comps.gptsovits.engine.stats import Counters
+from comps.gptsovits.engine.utterance import Utterance
+from comps.gptsovits.model import Model
+
+logger = logging.getLogger(__name__)
+
+Order = Callable[[], None]
+
+
+class Worker:
+    """Turns jobs into audio, a slice at a time, so that orders are obeyed between any two.
+
+    Public methods may be called from any thread; all others run on the worker's own.
+    """
+
+    def __init__(
+        self,
+        config: EngineConfig,
+        counters: Counters,
+        *,
+        begun: Callable[[Job], None],
+        left: Callable[[Job], None],
+    ) -> None:
+        self._config = config
+        self._counters = counters
+        self._begun, self._left = begun, left
+        self._orders: queue.SimpleQueue[Order] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="gptsovits-engine", daemon=True)
+        self._is_stopping = False
+        self._lanes: dict[str, Lane] = {}
+        self._jobs: dict[int, Job] = {}
+        self._utterances: list[Utterance] = []
+        self._errands: list[Errand] = []
+        self._shares = Shares()
+        self._next_lane = 0
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends after the current slice; whatever is under way fails with `EngineStopped`."""
+
+        def order() -> None:
+            self._is_stopping = True
+
+        self._orders.put(order)
+        if self._thread.is_alive() and threading.current_thread() is not self._thread:
+            self._thread.join()
+
+    @property
+    def is_alive(self) -> bool:
+        return self._thread.is_alive() and not self._is_stopping
+
+    def submit(self, job: Job) -> None:
+        self._orders.put(lambda: self._accept(job))
+
+    def cancel(self, job_id: int) -> None:
+        self._orders.put(lambda: self._drop(job_id, Cancelled("the request was cancelled")))
+
+    def prepare(self, model: Model) -> "Future[Any]":
+        """Readies a model for requests: packs its weights, allocates its cache."""
+        return self._errand(Errand.of_call(lambda: self._lane(model) and None))
+
+    def run(self, errand: Errand) -> "Future[Any]":
+        """Work in slices, one between any two turns of speech."""
+        return self._errand(errand)
+
+    @property
+    def n_rows_busy(self) -> int:
+        return sum(lane.scheduler.n_running for lane in tuple(self._lanes.values()))
+
+    def _errand(self, errand: Errand) -> "Future[Any]":
+        self._orders.put(lambda: self._errands.append(errand))
+        return errand.future
+
+    def _run(self) -> None:
+        if self._config.threads is not None:
+            torch.set_num_threads(self._config.threads)
+        with torch.inference_mode():
+            while not self._is_stopping:
+                self._obey(wait=not (self._jobs or self._errands))
+                if not self._is_stopping:
+                    self._expire()
+                    self._turn()
+        self._close()
+
+    def _obey(self, *, wait: bool) -> None:
+        while True:
+            try:
+                order = self._orders.get(block=wait)
+            except queue.Empty:
+                return
+            wait = False
+            order()
+
+    def _turn(self) -> None:
+        if self._errands and self._errands[0].advance():
+            self._errands.pop(0)
+        lanes = [lane for lane in self._lanes.values() if not lane.scheduler.is_idle]
+        began = time.monotonic()
+        if self._shares.audio_is_next(tokens=bool(lanes), audio=bool(self._utterances)):
+            utterance = min(self._utterances, key=lambda u: self._due(u, began))
+            pressed = (utterance.job.slack_seconds(began) or 0.0) < 1.0
+            self._speak(utterance)
+            self._shares.used(time.monotonic() - began, audio=True, pressed=pressed)
+        elif lanes:
+            self._next_lane += 1
+            lane = lanes[self._next_lane % len(lanes)]
+            self._step(lane, began)
+            self._shares.used(time.monotonic() - began, audio=False, pressed=lane.scheduler.is_pressed)
+
+    @staticmethod
+    def _due(utterance: Utterance, now: float) -> tuple[float, int, int]:
+        slack = utterance.job.slack_seconds(now)
+        return (-1e9 if slack is None else slack, utterance.segment, utterance.job.id)
+
+    def _step(self, lane: Lane, now: float) -> None:
+        for job in self._jobs.values():
+            lane.scheduler.pace(job.id, job.slack_seconds(now))
+        done, failures, n_tokens = lane.turn(self._begin)
+        self._counters.tokens(n_tokens)
+        for failure in failures:
+            self._drop(failure.request, failure.error)
+        for sequence in done:
+            if sequence.key.request in self._jobs:
+                self._settle(lane, sequence)
+
+    def _begin(self, job_id: int) -> Job:
+        job = self._jobs[job_id]
+        if not job.has_begun:
+            job.has_begun = True
+            self._begun(job)
+        return job
+
+    def _settle(self, lane: Lane, sequence: Sequence) -> None:
+        """A sequence has stopped: it becomes audio, or is done again."""
+        job, index = self._jobs[sequence.key.request], sequence.key.segment
+        fault = sequence.fault
+        tokens = sequence.tokens
+        if fault is not None:
+            job.fail_attempt(sequence, fault)
+            if sequence.attempt < self._config.retries:
+                self._counters.add("retries")
+                lane.restart(sequence)
+                return
+            best = job.best_attempt(index)
+            tokens = best.tokens
+            job.handle.warn(
+                f"segment {index + 1} of {len(job.segments)} {best.fault}; the best of"
+                f" {sequence.attempt + 1} attempts is used"
+            )
+        lane.finish(sequence)
+        try:
+            self._utterances.append(Utterance.of(job, index, tokens))
+        except Exception as error:
+            self._drop(job.id, error)
+
+    def _speak(self, utterance: Utterance) -> None:
+        job = utterance.job
+        before = job.outlet.sent_samples
+        try:
+            if utterance.advance():
+                self._utterances.remove(utterance)
+        except Exception as error:
+            self._drop(job.id, error)
+            return
+        if job.first_audio_at is None and job.outlet.sent_samples > before:
+            job.first_audio_at = time.monotonic()
+            self._counters.first_audio(job.first_audio_at - job.submitted_at)
+        if job.outlet.is_finished:
+            self._counters.add("succeeded")
+            self._counters.add("audio_seconds", job.outlet.sent_seconds)
+            self._counters.finished(time.monotonic() - job.submitted_at)
+            self._forget(job, None)
+
+    def _accept(self, job: Job) -> None:
+        try:
+            lane = self._lane(job.model)
+            self._jobs[job.id] = job
+            lane.scheduler.submit(job.id, range(len(job.segments)))
+        except Exception as error:
+            self._drop(job.id, error, job)
+
+    def _lane(self, model: Model) -> Lane:
+        if model.fingerprint not in self._lanes:
+            self._lanes[model.fingerprint] = Lane(model, self._config.max_running)
+        return self._lanes[model.fingerprint]
+
+    def _expire(self) -> None:
+        now = time.monotonic()
+        for job in [job for job in self._jobs.values() if now > job.deadline]:
+            seconds = job.options.deadline_seconds
+            self._drop(job.id, DeadlineExceeded(f"the audio was not finished within {seconds:g} s"))
+
+    def _drop(self, job_id: int, error: Exception, job: Job | None = None) -> None:
+        """Ends a request with an error; nothing happens when it is over already."""
+        job = self._jobs.get(job_id, job)
+        if job is None:
+            return
+        self._counters.add("cancelled" if isinstance(error, Cancelled) else "failed")
+        if not isinstance(error, SovitsError):
+            logger.error("request %s failed", job.handle.id, exc_info=error)
+            error = SynthesisFailed("the model failed on this request")
+        self._forget(job, error)
+
+    def _forget(self, job: Job, error: Exception | None) -> None:
+        self._jobs.pop(job.id, None)
+        self._utterances = [u for u in self._utterances if u.job is not job]
+        for lane in self._lanes.values():
+            lane.drop(job.id)
+        self._left(job)
+        job.handle.end(error)
+
+    def _close(self) -> None:
+        stopped = EngineStopped("the engine was stopped")
+        self._obey(wait=False)
+        for job in list(self._jobs.values()):
+            self._drop(job.id, stopped)
+        for errand in self._errands:
+            errand.fail(stopped)
+        self._errands.clear()

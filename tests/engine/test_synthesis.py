@@ -1,0 +1,104 @@
+"""Audio in slices equals audio in one piece."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from comps.gptsovits.engine.synthesis import Edges, Slice, vits_slices, vocoded, vocoder_context
+from comps.gptsovits.networks.vits.decoder import VitsDecoder
+from tests.engine.small import DECODER_CONFIG, N_BINS, SAMPLE_RATE
+
+
+@pytest.fixture(scope="module")
+def decoder() -> VitsDecoder:
+    torch.manual_seed(0)
+    made = VitsDecoder(DECODER_CONFIG).eval()
+    made.quantizer.codebook.normal_()
+    return made
+
+
+def generator() -> torch.Generator:
+    return torch.Generator().manual_seed(5)
+
+
+@pytest.mark.parametrize("n_tokens", [1, 11, 26, 90])
+@pytest.mark.parametrize("speed", [1.0, 1.3])
+@torch.inference_mode()
+def test_slices_join_to_the_whole(decoder: VitsDecoder, n_tokens: int, speed: float) -> None:
+    g = torch.Generator().manual_seed(1)
+    tokens = torch.randint(N_BINS, (1, n_tokens), generator=g)
+    phonemes = torch.randint(700, (1, 12), generator=g)
+    style = torch.randn(1, DECODER_CONFIG.style_dim, 1, generator=g)
+    noise = torch.randn(decoder.noise_shape(n_tokens, speed), generator=generator())
+    whole = decoder.decode(tokens, phonemes, style, noise, speed=speed)[0]
+    parts = list(
+        vits_slices(decoder, tokens, phonemes, style, generator(), sample_rate=SAMPLE_RATE, speed=speed)
+    )
+    assert [part.is_last for part in parts] == [False] * (len(parts) - 1) + [True]
+    assert max(len(part.samples) for part in parts) <= SAMPLE_RATE
+    joined = torch.cat([part.samples for part in parts])
+    torch.testing.assert_close(joined, whole, rtol=1e-3, atol=2e-5)
+
+
+@torch.inference_mode()
+def test_frames_that_come_in_pieces_give_the_same_samples(decoder: VitsDecoder) -> None:
+    config = DECODER_CONFIG.vocoder
+    frames = torch.randn(1, config.in_channels, 333, generator=generator())
+    style = torch.zeros(1, DECODER_CONFIG.style_dim, 1)
+    whole = decoder.vocoder(frames, style)[0]
+    parts = vocoded(
+        frames.split(71, dim=-1),
+        lambda piece: decoder.vocoder(piece, style),
+        config,
+        sample_rate=SAMPLE_RATE,
+        window_seconds=0.4,
+    )
+    joined = torch.cat([part.samples for part in parts])
+    torch.testing.assert_close(joined, whole, rtol=1e-3, atol=2e-5)
+
+
+def test_the_context_is_no_smaller_than_what_the_vocoder_sees(decoder: VitsDecoder) -> None:
+    """A change at one frame reaches no sample further than the context."""
+    config = DECODER_CONFIG.vocoder
+    n, at = 120, 60
+    frames = torch.randn(1, config.in_channels, n, generator=generator())
+    other = frames.clone()
+    other[..., at] += 1.0
+    style = torch.zeros(1, DECODER_CONFIG.style_dim, 1)
+    with torch.inference_mode():
+        changed = (decoder.vocoder(frames, style) != decoder.vocoder(other, style))[0].nonzero().flatten()
+    reach = max(at * config.hop_length - int(changed[0]), int(changed[-1]) - (at + 1) * config.hop_length)
+    assert reach <= vocoder_context(config) * config.hop_length
+    assert reach > (vocoder_context(config) - 6) * config.hop_length
+
+
+def test_the_official_vocoder_looks_a_quarter_of_a_second_far_at_most() -> None:
+    official = replace(
+        DECODER_CONFIG.vocoder,
+        upsample_rates=(10, 8, 2, 2, 2),
+        upsample_kernels=(16, 16, 8, 2, 2),
+        resblock_kernels=(3, 7, 11),
+        resblock_dilations=((1, 3, 5),) * 3,
+    )
+    assert vocoder_context(official) / 50 < 0.3
+
+
+def test_edges_keep_within_full_scale_and_begin_and_end_in_silence() -> None:
+    edges = Edges(SAMPLE_RATE)
+    loud = torch.sin(torch.arange(4_000) * 0.3) * 1.7
+    parts = [edges(Slice(loud[:2_000] * 0.4, False)), edges(Slice(loud[2_000:], True))]
+    joined = torch.cat(parts)
+    assert joined.abs().max() <= 1.0
+    assert joined[0] == 0.0
+    assert joined[-1] == 0.0
+    assert len(joined) == len(loud)
+    # The first part was not too loud and is as it was, but for the fade at its beginning.
+    torch.testing.assert_close(parts[0][100:], loud[100:2_000] * 0.4)
+
+
+def test_edges_leave_the_middle_of_a_segment_alone() -> None:
+    edges = Edges(SAMPLE_RATE)
+    part = torch.linspace(-0.5, 0.5, 1_000)
+    edges(Slice(part, False))
+    assert torch.equal(edges(Slice(part, False)), part)
