@@ -54,7 +54,7 @@ _LIAISON = {
 def meet(coda: str, onset: str, *, adjacent: bool) -> tuple[str, str]:
     """Coda and following onset as spoken.
 
-    `onset` is "" where no syllable follows. Not `adjacent`: a space is between, and no vowel takes a coda over.
+    `onset` is "" where no syllable follows. Not `adjacent`: a space is between; no vowel takes a coda over.
     """
     if onset == "ㅇ" and adjacent:
         return _LIAISON.get(coda, (coda, onset))
