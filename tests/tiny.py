@@ -1,8 +1,8 @@
 """Tiny random models in the official file formats and in our own: every part real, nothing trained.
 
-`write_pair` makes a folder as users have it: a `.ckpt` and a `.pth` (half precision, pickled HParams, two-byte
-header) with the shared encoders at their official paths. `write_own` makes one safetensors file. Models are
-small enough to load in a blink and to speak noise faster than real time.
+`write_pair` makes a folder as users have it: a `.ckpt` and a `.pth` (half precision, pickled HParams,
+two-byte header) and the shared encoders at their official paths. `write_own` makes one safetensors file.
+Models are small enough to load in a blink and to speak noise faster than real time.
 """
 
 import sys
@@ -245,7 +245,12 @@ def write_text_encoder(folder: Path, *, seed: int = 0) -> Path:
     tokenizer.pre_tokenizer = BertPreTokenizer()
     tokenizer.post_processor = BertProcessing(("[SEP]", 3), ("[CLS]", 2))
     torch.manual_seed(seed)
-    sizes = {"hidden_size": WIDTH, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 32}
+    sizes: dict[str, Any] = {
+        "hidden_size": WIDTH,
+        "num_hidden_layers": 3,
+        "num_attention_heads": 2,
+        "intermediate_size": 32,
+    }
     config = BertConfig(vocab_size=len(vocabulary), max_position_embeddings=512, **sizes)
     _write_transformers(folder, BertForMaskedLM(config))
     tokenizer.save(str(folder / "tokenizer.json"))

@@ -13,16 +13,9 @@ from comps.gptsovits.checkpoints.assets import BASES, VOCODERS, Asset, Assets
 from comps.gptsovits.checkpoints.detect import Kind, detect
 from comps.gptsovits.checkpoints.load import Part
 from comps.gptsovits.checkpoints.own import OwnModel
-from comps.gptsovits.checkpoints.parts import (
-    Decoder,
-    read_bert,
-    read_content,
-    read_decoder,
-    read_speaker,
-    read_t2s,
-    read_vocoder,
-)
+from comps.gptsovits.checkpoints.parts import Decoder, read_decoder, read_t2s
 from comps.gptsovits.checkpoints.reader import open_checkpoint
+from comps.gptsovits.checkpoints.shared import SharedParts
 from comps.gptsovits.model import Model
 from comps.gptsovits.networks.encoders.bert import BertEncoder
 from comps.gptsovits.networks.encoders.content import ContentEncoder
@@ -40,6 +33,7 @@ def load_model(
     model_id: str | None = None,
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float32,
+    shared: SharedParts | None = None,
 ) -> Model:
     """A model in our own form: its file, or a folder with `model.safetensors`.
 
@@ -48,17 +42,17 @@ def load_model(
     """
     path = Path(path)
     file = path / OWN_FILE if path.is_dir() else path
-    shared = Assets(assets if assets is not None else file.parent)
+    found, shared = Assets(assets if assets is not None else file.parent), shared or SharedParts()
     with open_checkpoint(file) as checkpoint:
         version = detect(checkpoint).version(name=file.name)
         own = OwnModel(checkpoint)
         t2s, decoder = own.t2s(), own.decoder()
-        content = own.content() if "content" in own else read_content(_path_of(shared, Asset.CONTENT))
+        content = own.content() if "content" in own else shared.content(path_of(found, Asset.CONTENT))
         speaker = None
         if FACTS[version].has_speaker_vector:
-            found = "speaker" in own
-            speaker = own.speaker() if found else read_speaker(_path_of(shared, Asset.SPEAKER))
-        bert, tokenizer = _text_encoder(shared, t2s.network.config.bert_dim)
+            carried = "speaker" in own
+            speaker = own.speaker() if carried else shared.speaker(path_of(found, Asset.SPEAKER))
+        bert, tokenizer = _text_encoder(found, t2s.network.config.bert_dim, shared)
         config = own.config
         provenance = own.provenance
     facts = FACTS[version]
@@ -81,7 +75,7 @@ def load_model(
         bert=bert,
         tokenizer=tokenizer,
         speaker=speaker.network if speaker is not None else None,
-        languages=_speakable(known, has_bert=bert is not None, declared=isinstance(declared, list)),
+        languages=_speakable(known, has_bert=bert is not None),
         sample_rate=sample_rate,
         spectrogram=spectrogram,
         config=config,
@@ -99,15 +93,17 @@ def load_pair(
     model_id: str | None = None,
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float32,
+    shared: SharedParts | None = None,
 ) -> Model:
     """An official pair, `.ckpt` and `.pth`, with the encoders (and vocoder, and LoRA base) under `assets`.
 
     `version` is asked for where the decoder's file does not tell. Raises `AmbiguousCheckpoint` then, other
     `CheckpointError`s, `FileMissing`, or `ModelNotReady` naming what is missing.
     """
-    pair = read_pair(t2s, decoder, assets=assets, version=version)
+    shared = shared or SharedParts()
+    pair = read_pair(t2s, decoder, assets=assets, version=version, shared=shared)
     facts = FACTS[pair.version]
-    bert, tokenizer = _text_encoder(Assets(assets), pair.t2s.network.config.bert_dim)
+    bert, tokenizer = _text_encoder(Assets(assets), pair.t2s.network.config.bert_dim, shared)
     return Model(
         id=model_id or _id_of(Path(decoder)),
         version=pair.version,
@@ -119,7 +115,7 @@ def load_pair(
         bert=bert,
         tokenizer=tokenizer,
         speaker=pair.speaker.network if pair.speaker is not None else None,
-        languages=_speakable(facts.languages, has_bert=bert is not None, declared=False),
+        languages=_speakable(facts.languages, has_bert=bert is not None),
         sample_rate=facts.sample_rate,
         spectrogram=facts.spectrogram,
         config=own_config(pair),
@@ -142,18 +138,25 @@ class Pair:
         return fingerprint(self.version, self.t2s, self.decoder, self.content, self.speaker)
 
 
-def read_pair(t2s: Path, decoder: Path, *, assets: Path, version: Version | None = None) -> Pair:
+def read_pair(
+    t2s: Path,
+    decoder: Path,
+    *,
+    assets: Path,
+    version: Version | None = None,
+    shared: SharedParts | None = None,
+) -> Pair:
     """As `load_pair`, but as parts, and without the text encoder."""
-    shared = Assets(assets)
+    found, shared = Assets(assets), shared or SharedParts()
     with open_checkpoint(decoder) as checkpoint:
         detected = detect(checkpoint)
         version = detected.version(version, name=Path(decoder).name)
     # What is missing is cheaper to say before anything is loaded.
-    vocoder_path = _path_of(shared, VOCODERS[version]) if version in VOCODERS else None
-    base = _path_of(shared, BASES[version]) if detected.kind is Kind.LORA else None
-    content_path = _path_of(shared, Asset.CONTENT)
-    speaker_path = _path_of(shared, Asset.SPEAKER) if FACTS[version].has_speaker_vector else None
-    vocoder = read_vocoder(vocoder_path) if vocoder_path is not None else None
+    vocoder_path = path_of(found, VOCODERS[version]) if version in VOCODERS else None
+    base = path_of(found, BASES[version]) if detected.kind is Kind.LORA else None
+    content_path = path_of(found, Asset.CONTENT)
+    speaker_path = path_of(found, Asset.SPEAKER) if FACTS[version].has_speaker_vector else None
+    vocoder = shared.vocoder(vocoder_path) if vocoder_path is not None else None
     decoder_part = read_decoder(Path(decoder), version=version, vocoder=vocoder, base=base)
     t2s_part = read_t2s(Path(t2s))
     _check_symbols(t2s_part.network.config.n_symbols, decoder_part.network.config.prior.n_symbols)
@@ -161,8 +164,8 @@ def read_pair(t2s: Path, decoder: Path, *, assets: Path, version: Version | None
         version,
         t2s_part,
         decoder_part,
-        read_content(content_path),
-        read_speaker(speaker_path) if speaker_path is not None else None,
+        shared.content(content_path),
+        shared.speaker(speaker_path) if speaker_path is not None else None,
     )
 
 
@@ -189,7 +192,8 @@ def fingerprint(version: Version, *parts: Part[Any] | None) -> str:
     return hashlib.sha256("|".join([str(version), *digests]).encode()).hexdigest()
 
 
-def _path_of(assets: Assets, asset: Asset) -> Path:
+def path_of(assets: Assets, asset: Asset) -> Path:
+    """Where `asset` is. Raises `ModelNotReady` naming the official path if it is nowhere."""
     path = assets.find(asset)
     if path is None:
         missing = assets.official(asset)
@@ -197,12 +201,14 @@ def _path_of(assets: Assets, asset: Asset) -> Path:
     return path
 
 
-def _text_encoder(assets: Assets, bert_dim: int) -> tuple[BertEncoder | None, Tokenizer | None]:
+def _text_encoder(
+    assets: Assets, bert_dim: int, shared: SharedParts
+) -> tuple[BertEncoder | None, Tokenizer | None]:
     """The BERT, if there is one of the width that T2S takes."""
     path = assets.find(Asset.TEXT)
     if path is None or not (path / "tokenizer.json").is_file():
         return None, None
-    bert = read_bert(path).network
+    bert = shared.bert(path).network
     if bert.dim != bert_dim:
         return None, None
     try:
@@ -212,9 +218,9 @@ def _text_encoder(assets: Assets, bert_dim: int) -> tuple[BertEncoder | None, To
         raise CorruptCheckpoint(f"{path.name}/tokenizer.json cannot be read: {error}") from None
 
 
-def _speakable(languages: tuple[str, ...], *, has_bert: bool, declared: bool) -> tuple[str, ...]:
-    """Without BERT, Chinese loses its intonation: published models do not offer it then."""
-    return languages if has_bert or declared else tuple(code for code in languages if code != "zh")
+def _speakable(languages: tuple[str, ...], *, has_bert: bool) -> tuple[str, ...]:
+    """Without BERT, Chinese loses its intonation, so it is not offered then."""
+    return languages if has_bert else tuple(code for code in languages if code != "zh")
 
 
 # Symbols of the T2S network and the decoder of one inventory.
