@@ -4,7 +4,8 @@ from pathlib import Path
 
 from comps.cores.errors import ModelNotReady, SovitsError
 from comps.cores.proto.health import ModelList, ModelView
-from services.gptsovits.inference import Inference, missing_file
+from services.gptsovits.inference import Inference
+from services.gptsovits.sources import MODEL_FILE, ModelSource
 
 
 def models_found(model_path: Path, inference: Inference) -> ModelList:
@@ -35,7 +36,7 @@ def _neighbours(model_path: Path) -> list[Path]:
 
 
 def _view(path: Path) -> ModelView:
-    missing = missing_file(path)
+    missing = ModelSource(path).missing()
     problem = f"{missing.name} does not exist" if missing else None
     version = None
     if problem is None:
@@ -47,5 +48,12 @@ def _view(path: Path) -> ModelView:
 
 
 def version_of(path: Path) -> str | None:
-    """What the file at `path` says it is. Raises `CheckpointError` if it cannot be told."""
-    return None
+    """What the files at `path` say they are. Raises `CheckpointError` if it cannot be told."""
+    from comps.gptsovits.checkpoints.detect import detect  # imports torch: only when a model is there
+    from comps.gptsovits.checkpoints.reader import open_checkpoint
+
+    source = ModelSource(path)
+    pair = source.found_pair()
+    file = pair.decoder if pair else path / MODEL_FILE if path.is_dir() else path
+    with open_checkpoint(file) as checkpoint:
+        return str(detect(checkpoint).version(name=file.name))

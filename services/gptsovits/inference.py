@@ -5,11 +5,11 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from comps.cores.errors import ModelNotFound, ModelNotReady, SovitsError
 from comps.cores.proto.health import InferenceHealth, ModelHealth, QueueHealth
 from services.gptsovits.ports import SpeechEngine
+from services.gptsovits.sources import ModelSource
 
 logger = logging.getLogger(__name__)
 
@@ -29,8 +29,8 @@ class LoadedModel:
 class Inference:
     """Loads the model in the background, so that the service can say what it is waiting for."""
 
-    def __init__(self, model_path: Path, load: Callable[[], LoadedModel]) -> None:
-        self._model_path = model_path
+    def __init__(self, source: ModelSource, load: Callable[[], LoadedModel]) -> None:
+        self._source = source
         self._load = load
         self._loaded: LoadedModel | None = None
         self._problem: SovitsError | None = None
@@ -56,7 +56,7 @@ class Inference:
     async def run(self) -> None:
         """Load the model, waiting for its file if need be; returns when it is loaded or known to be bad."""
         while self._loaded is None:
-            missing = missing_file(self._model_path)
+            missing = self._source.missing()
             if missing is None:
                 await self._try_to_load()
                 return
@@ -105,17 +105,3 @@ class Inference:
             speakers=n_speakers,
             uptime_seconds=uptime,
         )
-
-
-MODEL_FILE = "model.safetensors"
-
-
-def missing_file(model_path: Path) -> Path | None:
-    """The file without which there is no model at `model_path`; None if something is there to load."""
-    if model_path.is_file():
-        return None
-    if model_path.is_dir() and any(model_path.glob("*.safetensors")):
-        return None
-    if model_path.is_dir() and any(model_path.glob("*.ckpt")) and any(model_path.glob("*.pth")):
-        return None
-    return model_path / MODEL_FILE if model_path.suffix == "" else model_path

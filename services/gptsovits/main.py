@@ -17,13 +17,14 @@ from services.gptsovits.inference import Inference, LoadedModel
 from services.gptsovits.metrics import watch
 from services.gptsovits.routes import router
 from services.gptsovits.settings import GptSovitsSettings
+from services.gptsovits.sources import source_of
 from services.gptsovits.speakers import Speakers
 from services.gptsovits.speech import Speech
 
 
 def build_app(settings: GptSovitsSettings, *, load: Callable[[], LoadedModel] | None = None) -> FastAPI:
     """The application; `load` makes the running engine, by default from `settings.model_path`."""
-    inference = Inference(settings.model_path, load or _loader(settings))
+    inference = Inference(source_of(settings), load or _loader(settings))
     speech = Speech(
         inference,
         Speakers(settings.speaker_cache_bytes),

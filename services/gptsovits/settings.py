@@ -31,6 +31,10 @@ class GptSovitsSettings(BaseSettings):
     audio_path: Path = Field(
         default=Path("audio"), validation_alias=AliasChoices("AUDIO_PATH", "GPTSOVITS_AUDIO_PATH")
     )
+    # An official pair instead of MODEL_PATH; what models share (encoders, vocoders) lies under assets_path.
+    t2s_path: Path | None = None
+    decoder_path: Path | None = None
+    assets_path: Path | None = None
     device: str = "auto"
     dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
     threads: int | None = Field(default=None, ge=1)

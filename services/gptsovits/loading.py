@@ -1,0 +1,45 @@
+"""From settings to a running engine: the one file of this service that knows torch."""
+
+import torch
+
+from comps.cores.errors import InvalidOption
+from comps.cores.proto.health import ModelHealth
+from comps.gptsovits.checkpoints.build import load_model, load_pair
+from comps.gptsovits.devices import Device, machine_device
+from comps.gptsovits.engine import Engine
+from comps.gptsovits.model import Model
+from services.gptsovits.inference import LoadedModel
+from services.gptsovits.settings import GptSovitsSettings
+from services.gptsovits.sources import ModelSource, source_of
+
+
+def load_engine(settings: GptSovitsSettings) -> LoadedModel:
+    """The model at `settings.model_path` with an engine around it, not started yet.
+
+    Raises `ModelError`s, and `InvalidOption` for a device that the machine lacks.
+    """
+    try:
+        device = machine_device(settings.device, settings.dtype)
+    except ValueError as error:
+        raise InvalidOption(str(error)) from error
+    if settings.threads is not None:
+        torch.set_num_threads(settings.threads)
+    model = _model(source_of(settings), device)
+    engine = Engine(model, queue_capacity=settings.queue_capacity, max_running=settings.max_running)
+    health = ModelHealth(
+        id=model.id,
+        version=str(model.version),
+        fingerprint=model.fingerprint,
+        languages=list(model.languages),
+        sample_rate=model.sample_rate,
+    )
+    return LoadedModel(engine, health, device.name, device.dtype_name)
+
+
+def _model(source: ModelSource, device: Device) -> Model:
+    pair = source.found_pair()
+    if pair is None:
+        return load_model(source.path, assets=source.assets, device=device.name, dtype=device.dtype)
+    return load_pair(
+        pair.t2s, pair.decoder, assets=source.assets_folder, device=device.name, dtype=device.dtype
+    )

@@ -1,0 +1,1 @@
+"""Jobs: their records, where those are kept, and running them."""

@@ -1,0 +1,109 @@
+"""Speaking: `/tts` and `/health`."""
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+
+from comps.constants import (
+    JOB_ID_HEADER,
+    SAMPLE_RATE_HEADER,
+    SEED_HEADER,
+    SEGMENTS_HEADER,
+    SPEAKER_CACHE_HEADER,
+    SPEAKER_ID_HEADER,
+)
+from comps.cores.audio.encoding import apply_rewrites
+from comps.cores.errors import SovitsError
+from comps.cores.proto.health import CacheHealth, GatewayHealth, JobsHealth, UpstreamHealth
+from comps.cores.proto.jobs import JobState, JobView
+from comps.cores.proto.speech import GatewaySpeechRequest
+from comps.cores.web.bodies import body_schema, read_body
+from comps.cores.web.streaming import AudioStream, primed, unless_gone
+from services.tts.deps import ERRORS, GatewayDep, Responses
+from services.tts.jobs.run import JobRun
+from services.tts.views import view_of
+
+router = APIRouter()
+
+FILES = {
+    "reference_audio": "the reference clip (WAV, FLAC, MP3, Ogg), 0.5 to 60 seconds",
+    "aux_reference_audio": "more clips of the same speaker; may be repeated",
+}
+CLIP_PARTS = ("reference_audio", "audio", "aux_reference_audio", "aux_audio")
+AUDIO: Responses = {
+    200: {"content": {"audio/wav": {}, "audio/mpeg": {}, "audio/flac": {}, "audio/ogg": {}, "audio/pcm": {}}},
+    202: {"model": JobView},
+}
+
+
+@router.get("/health", responses={503: {"model": GatewayHealth}})
+async def health(gateway: GatewayDep) -> Response:
+    """How the gateway and the inference service behind it are; 503 when the latter is not ready."""
+    try:
+        upstream = UpstreamHealth(
+            url=gateway.inference.url, **(await gateway.inference.health()).model_dump()
+        )
+    except SovitsError as error:
+        upstream = UpstreamHealth(url=gateway.inference.url, status="unreachable", detail=str(error))
+    counts = await gateway.store.counts()
+    profiles = gateway.profiles
+    state = GatewayHealth(
+        status="ok" if upstream.status == "ok" else "unavailable",
+        gptsovits=upstream,
+        jobs=JobsHealth(queued=counts[JobState.QUEUED], running=counts[JobState.RUNNING]),
+        cache=CacheHealth(
+            entries=len(profiles), bytes=profiles.n_bytes, hits=profiles.hits, misses=profiles.misses
+        ),
+    )
+    return JSONResponse(state.model_dump(exclude_none=True), 200 if state.status == "ok" else 503)
+
+
+@router.post(
+    "/tts", responses={**AUDIO, **ERRORS}, openapi_extra=body_schema(GatewaySpeechRequest, files=FILES)
+)
+async def tts(request: Request, gateway: GatewayDep) -> Response:
+    """The text, spoken: as audio while it is being made, or as a job to ask for later."""
+    body, uploaded = await read_body(request, GatewaySpeechRequest)
+    uploaded.expect_only(*CLIP_PARTS)
+    if "respond-async" in request.headers.get("prefer", "").replace(" ", "").split(","):
+        body.respond_async = True
+    run = await gateway.start_job(body, uploaded)
+    if body.respond_async:
+        view = await view_of(run.record, gateway.store)
+        headers = {"Location": f"/status/{run.record.id}", JOB_ID_HEADER: run.record.id}
+        return JSONResponse(view.model_dump(mode="json", exclude_none=True), 202, headers)
+    if body.stream:
+        return await streamed(run, request)
+    return await whole(run, request)
+
+
+async def streamed(run: JobRun, request: Request) -> Response:
+    """The audio as it is made; the status is chosen when its first bytes are there."""
+    chunks = await primed(run.listen(), request)
+    return AudioStream(chunks, media_type=str(run.record.media_type), headers=headers_of(run))
+
+
+async def whole(run: JobRun, request: Request) -> Response:
+    """The finished audio, with its length and with every length in its header right."""
+
+    async def gather() -> bytearray:
+        data = bytearray()
+        async for chunk in run.listen():
+            data += chunk
+        return data
+
+    data = await unless_gone(gather(), request)
+    apply_rewrites(data, run.rewrites)
+    return Response(bytes(data), media_type=run.record.media_type, headers=headers_of(run))
+
+
+def headers_of(run: JobRun) -> dict[str, str]:
+    headers = {JOB_ID_HEADER: run.record.id}
+    if run.started is not None:
+        headers |= {
+            SPEAKER_ID_HEADER: run.started.speaker_id,
+            SPEAKER_CACHE_HEADER: run.started.cache,
+            SAMPLE_RATE_HEADER: str(run.output_rate),
+            SEED_HEADER: str(run.started.seed),
+            SEGMENTS_HEADER: str(run.started.segments_total),
+        }
+    return headers

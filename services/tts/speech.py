@@ -1,0 +1,136 @@
+"""One speech request against the inference service: profile, speak, and mend what a restart there broke."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+
+from comps.cores.audio.decoding import ClipLimits, decode
+from comps.cores.audio.digest import clip_key
+from comps.cores.audio.waveform import Waveform
+from comps.cores.errors import SpeakerUnknown, UpstreamRefused
+from comps.cores.proto.frames import FrameWithAudio
+from comps.cores.proto.speech import GatewaySpeechRequest
+from services.tts.inference import InferenceClient, Profile
+from services.tts.profiles import Entry, ProfileCache
+from services.tts.references import Reference
+
+# What the inference service is told; who speaks is said by the profile's id alone.
+PASSED_ON = (
+    "text",
+    "language",
+    "model",
+    "speed",
+    "seed",
+    "top_k",
+    "top_p",
+    "temperature",
+    "repetition_penalty",
+    "pause_seconds",
+    "split",
+    "sample_steps",
+)
+
+
+@dataclass(frozen=True)
+class Started:
+    """What is known once the inference service has begun to speak."""
+
+    speaker_id: str
+    cache: str  # "hit" or "miss"
+    sample_rate: int
+    seed: int
+    segments_total: int
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class DecodedReference:
+    """A reference whose clips were found to be good audio; the bytes are what travels on."""
+
+    reference: Reference
+    clips: tuple[Waveform, ...]
+
+
+class Speech:
+    def __init__(self, inference: InferenceClient, profiles: ProfileCache, limits: ClipLimits) -> None:
+        self._inference = inference
+        self._profiles = profiles
+        self._limits = limits
+
+    async def decoded(self, reference: Reference) -> DecodedReference:
+        """Raises `InvalidAudio` and its kinds."""
+        clips = await asyncio.to_thread(
+            lambda: tuple(decode(data, self._limits) for data in (reference.clip, *reference.aux))
+        )
+        return DecodedReference(reference, clips)
+
+    async def speak(
+        self, request: GatewaySpeechRequest, reference: DecodedReference | None
+    ) -> AsyncGenerator[Started | FrameWithAudio, None]:
+        """First a `Started`, then the frames. Closing the iterator cancels the request everywhere."""
+        fields = request.model_dump(include=set(PASSED_ON))
+        speaker, hit = await self._speaker(request, reference)
+        for last_try in (False, True):
+            fields["speaker_id"] = speaker.speaker_id
+            try:
+                async with self._inference.speak(fields) as answer:
+                    yield Started(
+                        speaker.speaker_id,
+                        "hit" if hit else "miss",
+                        answer.sample_rate,
+                        answer.seed,
+                        answer.segments_total,
+                        speaker.warnings,
+                    )
+                    async for found in answer.frames:
+                        yield found
+                return
+            except UpstreamRefused as refusal:
+                # A refusal comes before any frame; one for these reasons can be mended, once.
+                if last_try or refusal.refusal_code not in ("speaker_unknown", "profile_mismatch"):
+                    raise
+                speaker = await self._made_known(speaker, reference)
+
+    async def _speaker(
+        self, request: GatewaySpeechRequest, reference: DecodedReference | None
+    ) -> tuple[Entry, bool]:
+        if reference is None:
+            return Entry(request.speaker_id or "", 0, ()), True
+        key = await self._key(reference)
+        return await self._profiles.get(key, lambda: self._process(reference.reference))
+
+    async def _made_known(self, speaker: Entry, reference: DecodedReference | None) -> Entry:
+        """The speaker, after the inference service was given the profile again or made a new one."""
+        profile = await self._profiles.load(speaker.speaker_id)
+        if profile is not None:
+            try:
+                await self._inference.hydrate(profile)
+                return speaker
+            except UpstreamRefused as refusal:
+                if refusal.refusal_code not in ("profile_mismatch", "corrupt_profile") or reference is None:
+                    raise
+        if reference is None:
+            raise SpeakerUnknown(f"no speaker {speaker.speaker_id[:80]!r} is known: send the clip again")
+        # Other weights are loaded than when the profile was made: then the key differs too.
+        self._inference.forget_model()
+        entry, _ = await self._profiles.get(
+            await self._key(reference), lambda: self._process(reference.reference)
+        )
+        return entry
+
+    async def _key(self, reference: DecodedReference) -> str:
+        model = await self._inference.model()
+        return await asyncio.to_thread(
+            lambda: clip_key(
+                reference.clips[0],
+                text=reference.reference.text,
+                language=reference.reference.language,
+                aux=reference.clips[1:],
+                fingerprint=model.fingerprint,
+            )
+        )
+
+    async def _process(self, reference: Reference) -> Profile:
+        return await self._inference.process(
+            reference.clip, text=reference.text, language=reference.language, aux=reference.aux
+        )

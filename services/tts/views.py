@@ -1,0 +1,28 @@
+"""Job records as clients see them."""
+
+from comps.cores.proto.jobs import JobLinks, JobState, JobView
+from comps.cores.proto.problems import Problem
+from services.tts.jobs.store import JobRecord, JobStore, when
+
+
+async def view_of(record: JobRecord, store: JobStore) -> JobView:
+    position = await store.queue_position(record) if record.state is JobState.QUEUED else None
+    created = when(record.created)
+    assert created is not None
+    base = f"/status/{record.id}"
+    return JobView(
+        job_id=record.id,
+        state=record.state,
+        created=created,
+        started=when(record.started),
+        finished=when(record.finished),
+        queue_position=position,
+        segments_done=record.segments_done,
+        segments_total=record.segments_total,
+        audio_seconds=round(record.audio_seconds, 3),
+        speaker_id=record.speaker_id,
+        cache=record.cache,
+        warnings=record.warnings,
+        problem=Problem.model_validate(record.problem) if record.problem else None,
+        links=JobLinks(self=base, events=f"{base}/events", audio=f"{base}/audio" if record.file else None),
+    )

@@ -1,0 +1,59 @@
+import httpx
+
+from tests.services.clips import CLIP, OTHER_CLIP, voiced, wav
+
+
+def test_a_voice_is_uploaded_once_used_by_name_played_and_deleted(client: httpx.Client) -> None:
+    made = client.post(
+        "/voices", data={"name": "Jürgen 2", "text": "hello", "language": "en"}, files={"audio": CLIP}
+    )
+    assert made.status_code == 201
+    assert made.json()["seconds"] == 4.0
+    names = [voice["name"] for voice in client.get("/voices").json()["voices"]]
+    assert names == ["alto", "Jürgen 2", "reference"]
+    assert client.get("/voices/Jürgen 2").json()["text"] == "hello"
+    played = client.get("/voices/Jürgen 2/audio")
+    assert played.headers["content-type"] == "audio/wav"
+    assert played.content == CLIP
+    assert client.post("/tts", json={"text": "hi", "voice": "Jürgen 2"}).status_code == 200
+    assert client.delete("/voices/Jürgen 2").status_code == 204
+    assert client.post("/tts", json={"text": "hi", "voice": "Jürgen 2"}).status_code == 404
+
+
+def test_several_clips_of_one_speaker_make_another_voice_than_one(client: httpx.Client) -> None:
+    client.post("/voices", data={"name": "one"}, files={"audio": CLIP})
+    both = [("audio", ("a", CLIP)), ("audio", ("b", OTHER_CLIP))]
+    assert client.post("/voices", data={"name": "two"}, files=both).status_code == 201
+    replies = [client.post("/tts", json={"text": "hi", "voice": name}) for name in ("one", "two")]
+    assert [reply.headers["X-Speaker-Cache"] for reply in replies] == ["miss", "miss"]
+
+
+def test_a_name_is_taken_only_once_and_builtin_clips_stay(client: httpx.Client) -> None:
+    client.post("/voices", data={"name": "mine"}, files={"audio": CLIP})
+    again = client.post("/voices", data={"name": "mine"}, files={"audio": CLIP})
+    assert (again.status_code, again.json()["code"]) == (409, "voice_exists")
+    assert client.delete("/voices/alto").status_code == 422
+
+
+def test_impossible_names_and_clips_are_refused(client: httpx.Client) -> None:
+    for name in ("../up", ".hidden", "", "a/b", "default", "x" * 65, "a\nb"):
+        reply = client.post("/voices", data={"name": name}, files={"audio": CLIP})
+        assert reply.status_code == 422, name
+    assert client.post("/voices", data={"name": "x"}, files={"audio": b"junk"}).status_code == 422
+    assert client.post("/voices", data={"name": "x"}, files={"audio": wav(voiced(61))}).status_code == 413
+    assert client.post("/voices", json={"name": "x"}).status_code == 422
+    assert [voice["name"] for voice in client.get("/voices").json()["voices"]] == ["alto", "reference"]
+
+
+def test_a_transcript_beside_a_clip_is_the_voices_text(client: httpx.Client) -> None:
+    found = client.get("/voices").json()
+    assert found["default"] == "reference"
+    assert {voice["name"]: voice.get("text") for voice in found["voices"]} == {
+        "alto": None,
+        "reference": "what the clip says",
+    }
+
+
+def test_a_path_in_the_audio_folder_can_become_a_voice(client: httpx.Client) -> None:
+    assert client.post("/voices", json={"name": "named", "audio": "alto.wav"}).status_code == 201
+    assert client.post("/voices", json={"name": "bad", "audio": "../secret.wav"}).status_code == 422
