@@ -76,6 +76,11 @@ class Case:
             raise NotAFolder(f"{self.folder} has no weights: does it need --manifests?")
         return files[0]
 
+    @property
+    def container_config(self) -> dict[str, Any] | None:
+        """What the official file says about its network, where the tensors come in another container."""
+        return self.config.get("hps") if self.container.suffix == ".safetensors" else None
+
     def rebuilt_weights(self, *, skip: Sequence[str] = ()) -> dict[str, Tensor]:
         """Every tensor of the manifest, but those whose names begin with one of `skip`."""
         shapes = {

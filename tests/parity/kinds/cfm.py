@@ -36,7 +36,8 @@ class Cfm(Kind):
         assert flow is not None
         self.flow: FlowFacts = flow
         if case.manifest is None:
-            part = read_decoder(case.container, version=self.version, vocoder=_vocoder_beside(case))
+            vocoder, config = _vocoder_beside(case), case.container_config
+            part = read_decoder(case.container, version=self.version, vocoder=vocoder, config=config)
         else:
             weights, config = case.rebuilt_weights(skip=["enc_q."]), case.config["manifest"]
             part = read_decoder(weights, version=self.version, vocoder=_no_vocoder(), config=config)

@@ -28,7 +28,7 @@ class Vits(Kind):
         super().__init__(case)
         version = Version.parse(case.version)
         if case.manifest is None:
-            decoder = load_decoder(case.container, version)
+            decoder = load_decoder(case.container, version, config=case.container_config)
         else:
             weights = case.rebuilt_weights(skip=["enc_q."])
             decoder = load_decoder(weights, version, config=case.config["manifest"])
