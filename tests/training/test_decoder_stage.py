@@ -1,6 +1,5 @@
 """The decoder's two halves, for a few steps on a few seconds of made-up voices."""
 
-import argparse
 import json
 from pathlib import Path
 from types import ModuleType
@@ -51,21 +50,19 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(stage: ModuleType, work: Path, *options: str) -> None:
-    parser = argparse.ArgumentParser()
-    stage.add_arguments(parser)
     places = ["--corpus", str(work / "corpus"), "--work", str(work), "--batch", "2", "--report", "1"]
-    stage.train(parser.parse_args([*places, *options]))
+    stage.main([*places, "--device", "cpu", *options])
 
 
 def figures(work: Path, stage: str) -> list[dict[str, float]]:
-    return [json.loads(line) for line in (work / "decoder" / f"{stage}.jsonl").read_text().splitlines()]
+    return [json.loads(line) for line in (work / "logs" / f"{stage}.jsonl").read_text().splitlines()]
 
 
 def test_both_halves_train_resume_and_leave_what_the_next_stage_needs(work: Path) -> None:
     assert any(is_for_training(item) for item in read_items(work / "corpus"))
-    run(autoencoder, work, "--steps", "2", "--save", "2", "--adversarial-from", "2")
+    run(autoencoder, work, "--steps", "2", "--save-every", "2", "--adversarial-from", "2")
     before = torch.load(work / "decoder" / "autoencoder.pt", weights_only=True)
-    run(autoencoder, work, "--steps", "4", "--save", "2", "--adversarial-from", "2")
+    run(autoencoder, work, "--steps", "4", "--save-every", "2", "--adversarial-from", "2")
     after = torch.load(work / "decoder" / "autoencoder.pt", weights_only=True)
     assert [row["step"] for row in figures(work, "autoencoder")] == [1, 2, 3, 4]
     assert "judge" in figures(work, "autoencoder")[-1]
@@ -74,9 +71,9 @@ def test_both_halves_train_resume_and_leave_what_the_next_stage_needs(work: Path
     assert not any(name.startswith("posterior.") for name in moved), "frozen once judges take part"
     assert not any("vocoder.condition" in name for name in moved)
 
-    run(prior, work, "--steps", "3", "--save", "3", "--tokens", "16")
+    run(prior, work, "--steps", "3", "--save-every", "3", "--tokens", "16")
     assert np.isfinite([row["divergence"] for row in figures(work, "prior")]).all()
-    assert (work / "decoder" / "prior.png").exists()
+    assert (work / "logs" / "prior.png").exists()
 
 
 def test_the_divergence_of_a_standard_normal_from_itself_is_zero() -> None:

@@ -6,7 +6,6 @@ discriminators sharpen the vocoder. The vocoder hears no style (its condition st
 the voice, so that this half and the second (`prior`) can be trained beside each other.
 """
 
-import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,13 +19,22 @@ from tqdm import tqdm
 
 from comps.gptsovits.dsp.mel import log_mel
 from comps.gptsovits.networks.vocoders.hifigan import HifiGan
+from comps.gptsovits.training.averages import Average
 from comps.gptsovits.training.discriminators import Discriminators
 from comps.gptsovits.training.losses import MelDistance, deceive_loss, feature_distance, judge_loss
 from comps.gptsovits.training.posterior import PosteriorEncoder, divergence_from_normal, sample
-from comps.gptsovits.training.runs import Average, Checkpoint, Journal
+from comps.gptsovits.training.progress import (
+    Clock,
+    LossLog,
+    cosine_rate,
+    load_checkpoint,
+    save_checkpoint,
+    stage_parser,
+    start,
+)
 from comps.gptsovits.training.sizes import HOP_LENGTH, LATENT_CHANNELS, N_FFT, SAMPLE_RATE, VOCODER
 from comps.gptsovits.training.sounds import Sounds, load_sounds
-from comps.gptsovits.training.split import read_items, train_items
+from comps.gptsovits.training.split import is_for_training, read_items
 
 N_MELS = 100
 MEL_WEIGHT = 45.0
@@ -115,92 +123,124 @@ def load_mels(sounds: Sounds, cache: Path) -> NDArray[np.float16]:
     return mapped
 
 
-def train(args: argparse.Namespace) -> None:
-    torch.manual_seed(args.seed)
-    torch.set_num_threads(args.threads)
-    work: Path = args.work / "decoder"
-    items = read_items(args.corpus)
-    sounds = load_sounds(items, args.work / "cache", rate=SAMPLE_RATE)
-    mels = load_mels(sounds, args.work / "cache")
-    allowed = {item.file for item in train_items(args.corpus)}
-    chosen = [i for i, item in enumerate(items) if item.file in allowed]
+def main(arguments: list[str] | None = None) -> None:
+    parser = stage_parser("autoencoder", "Learn to copy speech through latents.")
+    parser.add_argument("--steps", type=int, default=20_000)
+    parser.add_argument("--adversarial-from", type=int, default=5_000)
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--frames", type=int, default=32, help="latent frames of a crop, 50 a second")
+    parser.add_argument("--rate", type=float, default=5e-4)
+    parser.add_argument("--report", type=int, default=50)
+    parser.add_argument("--save-every", type=int, default=500)
+    options = parser.parse_args(arguments)
+    start(options)
+    clock = Clock(options.minutes)
+    folder: Path = options.work / "decoder"
+    folder.mkdir(parents=True, exist_ok=True)
+    items = read_items(options.corpus)
+    sounds = load_sounds(items, options.work / "cache", rate=SAMPLE_RATE)
+    mels = load_mels(sounds, options.work / "cache")
+    chosen = [i for i, item in enumerate(items) if is_for_training(item)]
+    to_hear = [i for i, item in enumerate(items) if not is_for_training(item) and 3 < item.seconds < 6][:4]
 
-    device = torch.device(args.device)
-    model, judges = Autoencoder().to(device), Discriminators().to(device)
-    average, distance = Average(model), MelDistance(SAMPLE_RATE).to(device)
-    trained = [p for p in model.parameters() if p.requires_grad]
-    optimiser = torch.optim.AdamW(trained, lr=args.rate, betas=(0.8, 0.99), weight_decay=1e-4)
-    judge_optimiser = torch.optim.AdamW(judges.parameters(), lr=args.rate, betas=(0.8, 0.99))
-    checkpoint = Checkpoint(
-        work / "autoencoder.pt",
-        model=model,
-        average=average,
-        judges=judges,
-        optimiser=optimiser,
-        judge_optimiser=judge_optimiser,
-    )
-    step = checkpoint.load()
-    journal = Journal(work / "autoencoder.jsonl")
-    crops = Crops(sounds, mels, chosen, model.posterior.context)
-    batches = crops.batches(args.batch, args.frames, seed=args.seed + step)
-    progress = tqdm(total=args.steps, initial=step, desc="autoencoder", unit="step")
-    while step < args.steps:
-        batch = next(batches)
-        mel, real = batch.mel.to(device), batch.samples.to(device)
-        adversarial = step >= args.adversarial_from
-        for group in (*optimiser.param_groups, *judge_optimiser.param_groups):
-            group["lr"] = args.rate * _schedule(step, args.steps)
-        context = model.posterior.context
-        with torch.autocast(device.type, torch.bfloat16), torch.set_grad_enabled(not adversarial):
-            mean, log_std = model.posterior(mel)
+    trainer = Trainer(options.device, options.rate)
+    step = trainer.resume(folder / "autoencoder.pt")
+    log = LossLog(options.work / "logs", "autoencoder")
+    crops = Crops(sounds, mels, chosen, trainer.model.posterior.context)
+    batches = crops.batches(options.batch, options.frames, seed=options.seed + step)
+    bar = tqdm(total=options.steps, initial=step, desc="autoencoder", unit="step")
+    seen: list[dict[str, float]] = []
+    while step < options.steps and not clock.is_over:
+        trainer.set_rate(cosine_rate(step, options.steps, peak=options.rate, warmup=200, floor=0.1))
+        seen.append(trainer.step(next(batches), step, adversarial=step >= options.adversarial_from))
+        step += 1
+        bar.update()
+        if step % options.report == 0 or step == options.steps:
+            means = {name: float(np.mean([row[name] for row in seen if name in row])) for name in seen[-1]}
+            seen = []
+            bar.set_postfix({name: f"{value:.3f}" for name, value in means.items()})
+            log.add(step, **means)
+        if step % options.save_every == 0:
+            trainer.save(folder / "autoencoder.pt", step)
+            log.draw()
+            write_copies(trainer.average.module, sounds, mels, to_hear, folder / "copies", step)
+    trainer.save(folder / "autoencoder.pt", step)
+
+
+class Trainer:
+    """The networks, their optimisers, and one step of the game."""
+
+    def __init__(self, device: str, rate: float) -> None:
+        self.device = torch.device(device)
+        self.model, self.judges = Autoencoder().to(device), Discriminators().to(device)
+        self.average, self.distance = Average(self.model), MelDistance(SAMPLE_RATE).to(device)
+        self.trained = [p for p in self.model.parameters() if p.requires_grad]
+        self.optimiser = torch.optim.AdamW(self.trained, lr=rate, betas=(0.8, 0.99), weight_decay=1e-4)
+        self.judge_optimiser = torch.optim.AdamW(self.judges.parameters(), lr=rate, betas=(0.8, 0.99))
+        self._parts = {
+            "model": self.model,
+            "average": self.average,
+            "judges": self.judges,
+            "optimiser": self.optimiser,
+            "judge_optimiser": self.judge_optimiser,
+        }
+
+    def resume(self, path: Path) -> int:
+        """The step to go on from: 0 where there is no checkpoint yet."""
+        state = load_checkpoint(path)
+        if state is None:
+            return 0
+        for name, part in self._parts.items():
+            part.load_state_dict(state[name])
+        return int(state["step"])
+
+    def save(self, path: Path, step: int) -> None:
+        save_checkpoint(path, {"step": step, **{n: p.state_dict() for n, p in self._parts.items()}})
+
+    def set_rate(self, rate: float) -> None:
+        for group in (*self.optimiser.param_groups, *self.judge_optimiser.param_groups):
+            group["lr"] = rate
+
+    def step(self, batch: Batch, step: int, *, adversarial: bool) -> dict[str, float]:
+        """Update all weights once and return what to report."""
+        mel, real = batch.mel.to(self.device), batch.samples.to(self.device)
+        context = self.model.posterior.context
+        with self._half_precision(), torch.set_grad_enabled(not adversarial):
+            mean, log_std = self.model.posterior(mel)
         mean, log_std = mean[..., context:-context].float(), log_std[..., context:-context].float()
-        with torch.autocast(device.type, torch.bfloat16):
-            made = model.vocoder(sample(mean, log_std)).float()
-        figures: dict[str, float] = {}
-        mel_loss = distance(made, real)
-        divergence = divergence_from_normal(mean, log_std)
+        with self._half_precision():
+            made = self.model.vocoder(sample(mean, log_std)).float()
+        mel_loss, divergence = self.distance(made, real), divergence_from_normal(mean, log_std)
         loss = MEL_WEIGHT * mel_loss + DIVERGENCE_WEIGHT * divergence
+        report = {"mel": mel_loss.item(), "divergence": divergence.item()}
         if adversarial:
             # The judges cost twice what the vocoder does: they see half of the batch.
             seen = slice(0, max(1, len(real) // 2))
-            with torch.autocast(device.type, torch.bfloat16):
-                real_scores, real_features = judges(real[seen])
-                made_scores, _ = judges(made[seen].detach())
-            judged = judge_loss(real_scores, made_scores)
-            judge_optimiser.zero_grad()
-            judged.backward()
-            judge_optimiser.step()
-            with torch.autocast(device.type, torch.bfloat16):
-                made_scores, made_features = judges(made[seen])
-            deceived = deceive_loss(made_scores)
-            features = feature_distance(real_features, made_features)
-            loss = loss + deceived + FEATURE_WEIGHT * features
-            figures |= {"judge": judged.item(), "deceive": deceived.item(), "features": features.item()}
-        optimiser.zero_grad()
+            contest, figures = self._contest(made[seen], real[seen])
+            loss, report = loss + contest, report | figures
+        self.optimiser.zero_grad()
         loss.backward()
-        nn.utils.clip_grad_norm_(trained, 10.0)
-        optimiser.step()
-        average.update(model, step)
-        step += 1
-        journal.add(mel=mel_loss.item(), divergence=divergence.item(), **figures)
-        progress.update()
-        if step % args.report == 0:
-            progress.set_postfix({k: f"{v:.3f}" for k, v in journal.write(step).items()})
-        if step % args.save == 0 or step == args.steps:
-            checkpoint.save(step)
-            journal.plot()
-            write_copies(average.module, sounds, mels, items_to_hear(args.corpus), work / "copies", step)
+        nn.utils.clip_grad_norm_(self.trained, 10.0)
+        self.optimiser.step()
+        self.average.update(self.model, step)
+        return report
 
+    def _contest(self, made: Tensor, real: Tensor) -> tuple[Tensor, dict[str, float]]:
+        """Teach the judges, then ask them: the generator's adversarial loss."""
+        with self._half_precision():
+            real_scores, real_features = self.judges(real)
+            judged = judge_loss(real_scores, self.judges(made.detach())[0])
+        self.judge_optimiser.zero_grad()
+        judged.backward()
+        self.judge_optimiser.step()
+        with self._half_precision():
+            made_scores, made_features = self.judges(made)
+        deceived, features = deceive_loss(made_scores), feature_distance(real_features, made_features)
+        figures = {"judge": judged.item(), "deceive": deceived.item(), "features": features.item()}
+        return deceived + FEATURE_WEIGHT * features, figures
 
-def _schedule(step: int, steps: int) -> float:
-    """Warm-up over 200 steps, then a half cosine down to a tenth."""
-    return min(1.0, (step + 1) / 200) * (0.55 + 0.45 * float(np.cos(np.pi * min(1.0, step / steps))))
-
-
-def items_to_hear(corpus: Path) -> list[int]:
-    """A few utterances that training never hears."""
-    items, allowed = read_items(corpus), {item.file for item in train_items(corpus)}
-    return [i for i, item in enumerate(items) if item.file not in allowed and 3 < item.seconds < 6][:4]
+    def _half_precision(self) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16)
 
 
 @torch.no_grad()
@@ -219,22 +259,5 @@ def write_copies(
         soundfile.write(folder / f"{step:06d}-{i}.wav", made, SAMPLE_RATE)
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--corpus", type=Path, default=Path("training_work/corpus"))
-    parser.add_argument("--work", type=Path, default=Path("training_work"))
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--seed", type=int, default=1234)
-    parser.add_argument("--steps", type=int, default=20_000)
-    parser.add_argument("--adversarial-from", type=int, default=4_000)
-    parser.add_argument("--batch", type=int, default=8)
-    parser.add_argument("--frames", type=int, default=32)
-    parser.add_argument("--rate", type=float, default=5e-4)
-    parser.add_argument("--report", type=int, default=50)
-    parser.add_argument("--save", type=int, default=500)
-
-
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    add_arguments(parser)
-    train(parser.parse_args())
+    main()

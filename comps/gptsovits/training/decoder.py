@@ -6,26 +6,19 @@
 The second half may start as soon as the first has frozen its posterior encoder (`--adversarial-from`).
 """
 
-import argparse
-
 from comps.gptsovits.training import autoencoder, prior
+from comps.gptsovits.training.progress import stage_parser
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter, conflict_handler="resolve"
-    )
-    autoencoder.add_arguments(parser)
-    for half in ("autoencoder", "prior"):
-        parser.add_argument(f"--{half}-steps", type=int, help=f"instead of the default of `{half}`")
-    args = parser.parse_args(arguments)
-    common = ["--corpus", args.corpus, "--work", args.work, "--device", args.device]
-    common += ["--threads", args.threads, "--seed", args.seed]
-    for half, steps in ((autoencoder, args.autoencoder_steps), (prior, args.prior_steps)):
-        of_half = argparse.ArgumentParser()
-        half.add_arguments(of_half)
-        extra = [] if steps is None else ["--steps", steps]
-        half.train(of_half.parse_args([str(a) for a in (*common, *extra)]))
+    parser = stage_parser("decoder", "Train the decoder: autoencoder, then prior.")
+    parser.add_argument("--autoencoder-steps", type=int, default=20_000)
+    parser.add_argument("--prior-steps", type=int, default=12_000)
+    options = parser.parse_args(arguments)
+    shared = ["corpus", "work", "threads", "device", "seed", "minutes"]
+    common = [part for name in shared for part in (f"--{name}", str(getattr(options, name)))]
+    autoencoder.main([*common, "--steps", str(options.autoencoder_steps)])
+    prior.main([*common, "--steps", str(options.prior_steps)])
 
 
 if __name__ == "__main__":

@@ -6,10 +6,10 @@ latents alone. Style always comes from *another* utterance of the voice, so that
 said.
 """
 
-import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,7 +23,17 @@ from comps.gptsovits.networks.layers.masks import length_mask, masked
 from comps.gptsovits.networks.vits.decoder import VitsDecoder
 from comps.gptsovits.text.symbols import symbol_table
 from comps.gptsovits.training.autoencoder import Autoencoder, load_mels, mel_starts
-from comps.gptsovits.training.runs import Average, Checkpoint, Journal
+from comps.gptsovits.training.averages import Average
+from comps.gptsovits.training.codebook import load_tokens
+from comps.gptsovits.training.progress import (
+    Clock,
+    LossLog,
+    cosine_rate,
+    load_checkpoint,
+    save_checkpoint,
+    stage_parser,
+    start,
+)
 from comps.gptsovits.training.sizes import HOP_LENGTH, LATENT_CHANNELS, N_FFT, SAMPLE_RATE, decoder_config
 from comps.gptsovits.training.sounds import Sounds, load_sounds
 from comps.gptsovits.training.split import Item, is_for_training, read_items
@@ -59,10 +69,11 @@ class Latents:
 def load_latents(sounds: Sounds, cache: Path, autoencoder: Path) -> Latents:
     """Made by the checkpoint's averaged posterior encoder, and kept until that encoder changes."""
     model = Autoencoder()
-    average = Average(model)
-    Checkpoint(autoencoder, average=average).load()
-    posterior = average.module.posterior
-    assert isinstance(posterior, nn.Module)
+    state = load_checkpoint(autoencoder)
+    if state is None:
+        raise FileNotFoundError(f"{autoencoder}: train the first half of the decoder before the second")
+    model.load_state_dict(state["average"])
+    posterior = model.posterior
     mark = float(sum(p.double().abs().sum() for p in posterior.parameters()))
     path, starts = cache / "latents.npz", mel_starts(sounds)
     if path.exists():
@@ -176,12 +187,6 @@ def divergence(decoder: VitsDecoder, batch: Batch) -> Tensor:
     return masked(nats, batch.frame_mask).sum() / batch.frame_mask.sum()
 
 
-def load_tokens(work: Path) -> dict[str, NDArray[np.int64]]:
-    """Semantic tokens by corpus file, as the `codebook` stage wrote them."""
-    with np.load(work / "tokens.npz") as stored:
-        return {file: stored[file].astype(np.int64) for file in stored.files}
-
-
 def new_decoder(work: Path) -> VitsDecoder:
     """The bundled model's decoder around the codebook of the `codebook` stage, which stays as it is."""
     tensors = load_file(work / "codebook.safetensors")
@@ -204,67 +209,60 @@ def new_decoder(work: Path) -> VitsDecoder:
     return decoder
 
 
-def train(args: argparse.Namespace) -> None:
-    torch.manual_seed(args.seed)
-    torch.set_num_threads(args.threads)
-    work: Path = args.work
-    items = read_items(args.corpus)
+def main(arguments: list[str] | None = None) -> None:
+    parser = stage_parser("prior", "Learn latents from tokens, text and style.")
+    parser.add_argument("--steps", type=int, default=12_000)
+    parser.add_argument("--batch", type=int, default=12)
+    parser.add_argument("--tokens", type=int, default=72, help="tokens of a crop, 25 a second")
+    parser.add_argument("--rate", type=float, default=6e-4)
+    parser.add_argument("--report", type=int, default=50)
+    parser.add_argument("--save-every", type=int, default=500)
+    options = parser.parse_args(arguments)
+    start(options)
+    clock = Clock(options.minutes)
+    work: Path = options.work
+    path = work / "decoder" / "prior.pt"
+    items = read_items(options.corpus)
     sounds = load_sounds(items, work / "cache", rate=SAMPLE_RATE)
     latents = load_latents(sounds, work / "cache", work / "decoder" / "autoencoder.pt")
-    pairs = Pairs(items, sounds, latents, load_tokens(work))
-    device = torch.device(args.device)
+    pairs = Pairs(items, sounds, latents, load_tokens(work / "tokens.npz"))
+    device = torch.device(options.device)
     decoder = new_decoder(work).to(device)
     average = Average(decoder)
     trained = [p for p in decoder.parameters() if p.requires_grad]
-    optimiser = torch.optim.AdamW(trained, lr=args.rate, betas=(0.9, 0.98), weight_decay=0.01)
-    checkpoint = Checkpoint(
-        work / "decoder" / "prior.pt", model=decoder, average=average, optimiser=optimiser
-    )
-    step = checkpoint.load()
-    journal = Journal(work / "decoder" / "prior.jsonl")
-    batches = pairs.batches(args.batch, args.tokens, seed=args.seed + step)
-    progress = tqdm(total=args.steps, initial=step, desc="prior", unit="step")
-    while step < args.steps:
+    optimiser = torch.optim.AdamW(trained, lr=options.rate, betas=(0.9, 0.98), weight_decay=0.01)
+    parts: dict[str, Any] = {"model": decoder, "average": average, "optimiser": optimiser}
+    step = 0
+    if (state := load_checkpoint(path)) is not None:
+        step = int(state["step"])
+        for name, part in parts.items():
+            part.load_state_dict(state[name])
+    log = LossLog(work / "logs", "prior")
+    batches = pairs.batches(options.batch, options.tokens, seed=options.seed + step)
+    bar = tqdm(total=options.steps, initial=step, desc="prior", unit="step")
+    seen: list[float] = []
+    while step < options.steps and not clock.is_over:
         for group in optimiser.param_groups:
-            group["lr"] = args.rate * _schedule(step, args.steps)
+            group["lr"] = cosine_rate(step, options.steps, peak=options.rate, warmup=300, floor=0.05)
         batch = Batch(**{name: value.to(device) for name, value in vars(next(batches)).items()})
         with torch.autocast(device.type, torch.bfloat16):
             loss = divergence(decoder, batch)
         optimiser.zero_grad()
         loss.backward()
-        norm = nn.utils.clip_grad_norm_(trained, 50.0)
+        nn.utils.clip_grad_norm_(trained, 50.0)
         optimiser.step()
         average.update(decoder, step)
         step += 1
-        journal.add(divergence=loss.item(), gradient=float(norm))
-        progress.update()
-        if step % args.report == 0:
-            progress.set_postfix({k: f"{v:.2f}" for k, v in journal.write(step).items()})
-        if step % args.save == 0 or step == args.steps:
-            checkpoint.save(step)
-            journal.plot()
-
-
-def _schedule(step: int, steps: int) -> float:
-    """Warm-up over 300 steps, then a half cosine down to a twentieth."""
-    return min(1.0, (step + 1) / 300) * (0.525 + 0.475 * float(np.cos(np.pi * min(1.0, step / steps))))
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--corpus", type=Path, default=Path("training_work/corpus"))
-    parser.add_argument("--work", type=Path, default=Path("training_work"))
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--seed", type=int, default=1234)
-    parser.add_argument("--steps", type=int, default=12_000)
-    parser.add_argument("--batch", type=int, default=12)
-    parser.add_argument("--tokens", type=int, default=72)
-    parser.add_argument("--rate", type=float, default=6e-4)
-    parser.add_argument("--report", type=int, default=50)
-    parser.add_argument("--save", type=int, default=500)
+        seen.append(loss.item())
+        bar.update()
+        if step % options.report == 0 or step == options.steps:
+            bar.set_postfix(divergence=f"{np.mean(seen):.2f}")
+            log.add(step, divergence=float(np.mean(seen)))
+            seen = []
+        if step % options.save_every == 0 or step == options.steps or clock.is_over:
+            save_checkpoint(path, {"step": step, **{n: p.state_dict() for n, p in parts.items()}})
+            log.draw()
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    add_arguments(parser)
-    train(parser.parse_args())
+    main()
