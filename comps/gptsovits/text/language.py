@@ -29,8 +29,8 @@ class FrontEnd(Protocol):
     def phonemize(self, norm: str, *, inventory: Inventory) -> tuple[list[str], list[int] | None]:
         """Phones of a normalised text, and for Chinese and Cantonese how many of them each character has.
 
-        Where `word2ph` is given, `len(word2ph) == len(norm)` and `sum(word2ph) == len(phones)`. A phone outside
-        the inventory may be returned: the pipeline replaces it by `UNK`. Nothing speakable gives no phones.
+        Where `word2ph` is given, `len(word2ph) == len(norm)` and `sum(word2ph) == len(phones)`. A phone
+        outside the inventory may be returned: the pipeline makes it `UNK`. Nothing speakable: no phones.
         """
 
 

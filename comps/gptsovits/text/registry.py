@@ -73,4 +73,5 @@ def _package(code: str) -> ModuleType:
 
 
 def _is_installed(package: ModuleType) -> bool:
-    return all(find_spec(name) is not None for name in package.REQUIRES)
+    requires = getattr(package, "REQUIRES", None)
+    return requires is not None and all(find_spec(name) is not None for name in requires)

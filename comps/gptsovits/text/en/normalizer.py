@@ -30,6 +30,9 @@ _PASSES = (
 
 
 def normalize(text: str, dictionary: Container[str]) -> str:
+    """The text as it will be said; `dictionary` tells which words in capitals are words."""
+    starts_with_pause = text.lstrip()[:1] in (",", ";", ":")
     for speak in _PASSES:
         text = speak(text)
-    return tidy_punctuation(read_capitals(text, dictionary))
+    text = tidy_punctuation(read_capitals(text, dictionary))
+    return text if starts_with_pause else text.lstrip(", ")

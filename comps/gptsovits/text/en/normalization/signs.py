@@ -62,7 +62,7 @@ def tidy_punctuation(text: str) -> str:
     text = _SPACE_BEFORE_MARK.sub("", text)
     text = _MARKS.sub(_strongest, text)
     text = _NO_SPACE_AFTER.sub(r"\1 ", text)
-    return _SPACES.sub(" ", text).strip().lstrip(", ")
+    return _SPACES.sub(" ", text).strip()
 
 
 def _strongest(match: re.Match[str]) -> str:
