@@ -1,0 +1,296 @@
+"""Stage `t2s`: train the transformer from phonemes to semantic tokens.
+
+Cross-entropy over all tokens and the end, and one thing more: in one layer, two heads are told to look at
+the phoneme that the next token belongs to (known from the alignment). From a few hours of speech the model
+learns by this within minutes what otherwise takes it most of the training: to read on steadily and to stop
+at the end. Writes `t2s/model.safetensors` (an average of the weights over time) and `t2s/training.pt` to go
+on from.
+"""
+
+import json
+from collections import defaultdict
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from safetensors.torch import save_file
+from torch import Tensor
+from tqdm import tqdm
+
+from comps.gptsovits.networks.layers.masks import length_mask
+from comps.gptsovits.networks.t2s import T2S, T2SConfig
+from comps.gptsovits.networks.t2s.block import Block
+from comps.gptsovits.networks.t2s.model import attention_mask
+from comps.gptsovits.text.symbols import symbol_table
+from comps.gptsovits.training.codebook import load_tokens, save_tokens
+from comps.gptsovits.training.labels import load_alignments
+from comps.gptsovits.training.pieces import Example, ExampleMaker, TokenUtterance
+from comps.gptsovits.training.progress import (
+    Clock,
+    LossLog,
+    cosine_rate,
+    load_checkpoint,
+    save_checkpoint,
+    stage_parser,
+    start,
+)
+from comps.gptsovits.training.sounds import Sounds, load_sounds
+from comps.gptsovits.training.split import Item, train_items
+from comps.gptsovits.training.tokenizer import Tokenizer
+
+PROMPT_TAIL_SAMPLES = 9_600  # of silence that inference appends to a reference, at 16 kHz
+FACTORS = (0.9, 1.0, 1.12)  # each utterance as three voices and tempos
+BERT_DIM = 16  # English has no BERT features; the layer is there because the layout has it
+GUIDED_HEADS = 2
+IGNORED = -100
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A batch. `targets [B, S + 1]` hold the token or end to predict, IGNORED past it; `symbol` likewise."""
+
+    phonemes: Tensor  # [B, P]
+    n_phonemes: Tensor  # [B]
+    tokens: Tensor  # [B, S]
+    targets: Tensor
+    symbol: Tensor
+
+
+def collate(examples: list[Example], end_token: int, noise: float, rng: np.random.Generator) -> Rows:
+    """Examples padded to one size; a share `noise` of the tokens that are read, not predicted, is replaced.
+    """
+    p = max(len(e.phonemes) for e in examples)
+    s = max(len(e.tokens) for e in examples)
+    phonemes = np.zeros((len(examples), p), np.int64)
+    tokens = np.zeros((len(examples), s), np.int64)
+    targets = np.full((len(examples), s + 1), IGNORED, np.int64)
+    symbol = np.zeros((len(examples), s + 1), np.int64)
+    for row, example in enumerate(examples):
+        n = len(example.tokens)
+        phonemes[row, : len(example.phonemes)] = example.phonemes
+        targets[row, :n] = example.tokens
+        targets[row, n] = end_token
+        symbol[row, :n] = example.symbol
+        symbol[row, n] = len(example.phonemes) - 1
+        wrong = rng.random(n) < noise
+        tokens[row, :n] = np.where(wrong, rng.integers(0, end_token, n), example.tokens)
+    return Rows(
+        phonemes=torch.from_numpy(phonemes),
+        n_phonemes=torch.tensor([len(e.phonemes) for e in examples]),
+        tokens=torch.from_numpy(tokens),
+        targets=torch.from_numpy(targets),
+        symbol=torch.from_numpy(symbol),
+    )
+
+
+def guided_forward(model: T2S, rows: Rows, guided_layer: int) -> tuple[Tensor, Tensor]:
+    """Logits [B, S + 1, V] as `T2S.forward` gives them, and the guided heads' log-attention [B, S + 1, P]."""
+    size = rows.phonemes.shape[1]
+    x = torch.cat([model.embed_phonemes(rows.phonemes, None), model.embed_tokens(rows.tokens)], 1)
+    visible = torch.cat(
+        [length_mask(rows.n_phonemes, size), torch.ones_like(rows.tokens, dtype=torch.bool)], 1
+    )
+    mask = attention_mask(size, rows.tokens.shape[1], x.device) & visible[:, None, None]
+    picks = torch.cat(
+        [
+            (rows.n_phonemes - 1)[:, None],
+            torch.arange(size, x.shape[1], device=x.device).expand(len(x), -1),
+        ],
+        1,
+    )  # [B, S + 1]: the positions whose output predicts a token
+    looks = x
+    for layer, block in enumerate(model.blocks):
+        assert isinstance(block, Block)
+        if layer == guided_layer:
+            query, key, _ = block._project(x)
+            query = query[:, :GUIDED_HEADS].gather(
+                2, picks[:, None, :, None].expand(-1, GUIDED_HEADS, -1, query.shape[-1])
+            )
+            scores = query.float() @ key[:, :GUIDED_HEADS].float().transpose(-1, -2) * query.shape[-1] ** -0.5
+            seen = mask.expand(len(x), -1, -1, -1)[:, 0].gather(
+                1, picks[..., None].expand(-1, -1, mask.shape[-1])
+            )
+            scores = scores.masked_fill(~seen[:, None], -1e9)
+            looks = scores.log_softmax(-1)[..., :size]
+        x, _, _ = block(x, mask)
+    out = x.gather(1, picks[..., None].expand(-1, -1, x.shape[-1]))
+    return model.head(out), looks
+
+
+def loss_of(model: T2S, rows: Rows, guided_layer: int, guidance: float) -> tuple[Tensor, dict[str, float]]:
+    """The loss to descend, and what to report."""
+    logits, looks = guided_forward(model, rows, guided_layer)
+    logits = logits.float()
+    main = F.cross_entropy(logits.flatten(0, 1), rows.targets.flatten(), ignore_index=IGNORED)
+    real = rows.targets != IGNORED
+    wanted = looks.gather(-1, rows.symbol[:, None, :, None].expand(-1, GUIDED_HEADS, -1, 1))[..., 0]
+    aside = -(wanted * real[:, None]).sum() / (GUIDED_HEADS * real.sum())
+    right = ((logits.argmax(-1) == rows.targets) & real).sum() / real.sum()
+    report = {"cross_entropy": float(main.detach()), "guidance": float(aside.detach()), "right": float(right)}
+    return main + guidance * aside, report
+
+
+def tokens_at(
+    factor: float, items: list[Item], sounds: Sounds, work: Path, device: str
+) -> dict[str, NDArray[np.int64]]:
+    """Tokens of every utterance resampled by `factor`, silent tail included; made once, then read."""
+    path = work / "t2s" / f"tokens-{factor:g}.npz"
+    if path.exists():
+        return load_tokens(path)
+    tokenizer = Tokenizer(work, device=device)
+    tokens = []
+    for i in tqdm(range(len(items)), desc=f"tokens at {factor:g}"):
+        tokens.append(tokenizer.encode(resampled(sounds.waveform(i), factor), tail=PROMPT_TAIL_SAMPLES))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_tokens(path, items, tokens)
+    return load_tokens(path)
+
+
+def resampled(waveform: NDArray[np.float32], factor: float) -> NDArray[np.float32]:
+    """The same samples played `factor` times as fast (linear interpolation)."""
+    if factor == 1.0:
+        return waveform
+    places = np.arange(int(len(waveform) / factor)) * factor
+    return np.interp(places, np.arange(len(waveform)), waveform).astype(np.float32)
+
+
+def utterances_by_voice(
+    items: list[Item], sounds: Sounds, work: Path, device: str, factors: tuple[float, ...]
+) -> dict[str, list[TokenUtterance]]:
+    """Utterances of each voice; resampling makes another voice of it, so each factor is one of its own."""
+    voices: dict[str, list[TokenUtterance]] = defaultdict(list)
+    alignments = load_alignments(work / "alignment.npz", items)
+    for factor in factors:
+        tokens = tokens_at(factor, items, sounds, work, device)
+        for i, item in enumerate(items):
+            n_samples = int(len(sounds.waveform(i)) / factor)
+            n_speech = ((n_samples - 400) // 320 + 1) // 2
+            voices[f"{item.speaker}@{factor:g}"].append(
+                TokenUtterance(item.phones, alignments[i], tokens[item.file], n_speech, factor)
+            )
+    return dict(voices)
+
+
+def batch_of(
+    maker: ExampleMaker, rng: np.random.Generator, *, ease: float, positions: int, pool: list[list[Example]]
+) -> list[Example]:
+    """The next batch of at most `positions` padded positions; `pool` keeps what is drawn but not used yet."""
+    if not pool:
+        drawn = sorted((maker.draw(rng, ease=ease) for _ in range(256)), key=lambda e: e.size)
+        batch: list[Example] = []
+        for example in drawn:
+            if batch and (len(batch) + 1) * example.size > positions:
+                pool.append(batch)
+                batch = []
+            batch.append(example)
+        rng.shuffle(pool)  # type: ignore[arg-type]
+    return pool.pop()
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = stage_parser("t2s", "Train text to semantic tokens.")
+    parser.add_argument("--steps", type=int, default=4_000)
+    parser.add_argument("--positions", type=int, default=5_000, help="phonemes and tokens in a batch")
+    parser.add_argument("--dim", type=int, default=256)
+    parser.add_argument("--layers", type=int, default=6)
+    parser.add_argument("--heads", type=int, default=4)
+    parser.add_argument("--rate", type=float, default=1e-3)
+    parser.add_argument(
+        "--easy-share", type=float, default=0.15, help="share of the steps, from short rows on"
+    )
+    parser.add_argument("--noise", type=float, default=0.05)
+    parser.add_argument("--save-every", type=int, default=100)
+    parser.add_argument("--factors", type=float, nargs="*", default=list(FACTORS))
+    options = parser.parse_args(arguments)
+    start(options)
+    clock = Clock(options.minutes)
+    folder: Path = options.work / "t2s"
+    folder.mkdir(parents=True, exist_ok=True)
+    items = train_items(options.corpus)
+    sounds = load_sounds(items, options.work / "cache" / "train")
+    device = options.device
+    maker = ExampleMaker(utterances_by_voice(items, sounds, options.work, device, tuple(options.factors)))
+    n_bins = Tokenizer(options.work).n_bins
+
+    config = T2SConfig(
+        n_symbols=len(symbol_table("v2")),
+        vocab_size=n_bins + 1,
+        dim=options.dim,
+        n_heads=options.heads,
+        ffn_dim=4 * options.dim,
+        n_layers=options.layers,
+        bert_dim=BERT_DIM,
+    )
+    model = T2S(config).to(device)
+    for embedding in (model.phoneme_embedding, model.token_embedding):
+        torch.nn.init.normal_(embedding.weight, std=0.3)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=options.rate, betas=(0.9, 0.98), weight_decay=0.01)
+    average = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+    step = 0
+    if (state := load_checkpoint(folder / "training.pt")) is not None:
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        average, step = state["average"], state["step"]
+        average = {name: tensor.to(device) for name, tensor in average.items()}
+    log = LossLog(options.work / "logs", "t2s")
+    (folder / "config.json").write_text(json.dumps(asdict(config), indent=1) + "\n", encoding="utf-8")
+    guided_layer = options.layers // 2
+    pool: list[list[Example]] = []
+    rng = np.random.default_rng([options.seed, step])
+    seen: list[dict[str, float]] = []
+    bar = tqdm(total=options.steps, initial=step, desc="t2s", unit="step")
+    model.train()
+    while step < options.steps and not clock.is_over:
+        ease = max(0.0, 1.0 - step / max(1.0, options.easy_share * options.steps))
+        rate = cosine_rate(step, options.steps, peak=options.rate, warmup=min(200, options.steps // 10 + 1))
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        examples = batch_of(maker, rng, ease=ease, positions=options.positions, pool=pool)
+        rows = collate(examples, config.end_token, options.noise, rng)
+        rows = Rows(**{name: value.to(device) for name, value in vars(rows).items()})
+        with torch.autocast(device.split(":")[0], torch.bfloat16):
+            loss, report = loss_of(model, rows, guided_layer, guidance=0.2)
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        step += 1
+        keep = min(0.998, step / (step + 20.0))
+        with torch.no_grad():
+            for name, tensor in model.state_dict().items():
+                average[name].lerp_(tensor, 1.0 - keep)
+        seen.append(report)
+        bar.update()
+        if step % 20 == 0 or step == options.steps:
+            means = {name: float(np.mean([r[name] for r in seen])) for name in report}
+            seen = []
+            bar.set_postfix({name: f"{value:.3f}" for name, value in means.items()})
+            log.add(step, **means)
+        if step % options.save_every == 0 or step == options.steps:
+            _save(folder, model, optimizer, average, step)
+            log.draw()
+    _save(folder, model, optimizer, average, step)
+
+
+def _save(
+    folder: Path, model: T2S, optimizer: torch.optim.Optimizer, average: dict[str, Tensor], step: int
+) -> None:
+    save_checkpoint(
+        folder / "training.pt",
+        {
+            "model": model.state_dict(),
+            "optimizer": optimizer.state_dict(),
+            "average": average,
+            "step": step,
+        },
+    )
+    fresh = folder / "model.partial"
+    save_file({name: tensor.contiguous().cpu() for name, tensor in average.items()}, fresh)
+    fresh.replace(folder / "model.safetensors")
+
+
+if __name__ == "__main__":
+    main()
