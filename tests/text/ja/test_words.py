@@ -1,11 +1,14 @@
 """The user dictionary: readings of words in Latin letters."""
 
 import subprocess
+from importlib.metadata import version
 from pathlib import Path
 
 import platformdirs
 import pytest
 
+from comps.gptsovits.text.ja import words
+from comps.gptsovits.text.ja.frontend import JapaneseFrontEnd
 from comps.gptsovits.text.ja.words import compiled_words
 from comps.gptsovits.text.registry import front_end
 
@@ -47,3 +50,12 @@ def test_without_a_compiler_there_is_a_warning_and_no_dictionary(
     assert compiled_words("another version") is None
     assert "Latin words" in caplog.text
     assert list(home.iterdir()) == []
+
+
+def test_a_damaged_dictionary_is_compiled_anew(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(words, "_compile", lambda _, path: path.write_bytes(b"half a dictionary"))
+        damaged = compiled_words(version("pyopenjtalk-plus"))
+    assert damaged is not None
+    assert JapaneseFrontEnd().phonemize("coffee", inventory="v2")[0] == phones("coffee")
+    assert damaged.stat().st_size > 10_000_000

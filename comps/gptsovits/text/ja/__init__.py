@@ -7,6 +7,6 @@ EXTRA = "ja"
 
 
 def front_end() -> FrontEnd:
-    from comps.gptsovits.text.ja.front_end import JapaneseFrontEnd
+    from comps.gptsovits.text.ja.frontend import JapaneseFrontEnd
 
     return JapaneseFrontEnd()

@@ -7,6 +7,6 @@ EXTRA = "ko"
 
 
 def front_end() -> FrontEnd:
-    from comps.gptsovits.text.ko.front_end import KoreanFrontEnd
+    from comps.gptsovits.text.ko.frontend import KoreanFrontEnd
 
     return KoreanFrontEnd()

@@ -1,9 +1,11 @@
 """Japanese text → phones. Matches the reference implementation (tests/text/ja/test_reference.py)."""
 
+import logging
 import re
 import threading
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, cast
 
 import pyopenjtalk
@@ -14,6 +16,8 @@ from comps.gptsovits.text.ja.prosody import PAUSE, phones_with_pitch
 from comps.gptsovits.text.ja.words import compiled_words
 from comps.gptsovits.text.language import Inventory
 from comps.gptsovits.text.symbols import UNKNOWN, symbol_table
+
+logger = logging.getLogger(__name__)
 
 # What Open JTalk reads, digits of every script among it; all else is a mark that stands for itself.
 _SPOKEN = r"A-Za-z\d々\u3040-\u30ff\u4e00-\u9fff１-９Ａ-Ｚａ-ｚｦ-ﾝ"
@@ -43,10 +47,7 @@ class JapaneseFrontEnd:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()  # Open JTalk and Sudachi keep state between calls
-        words = compiled_words(version("pyopenjtalk-plus"))
-        self._open_jtalk = OpenJTalk(
-            dn_mecab=pyopenjtalk.OPEN_JTALK_DICT_DIR, userdic=b"" if words is None else str(words).encode()
-        )
+        self._open_jtalk = _open_jtalk()
         self._utter("風は何")  # readings by context load their model at the first such word
 
     def normalize(self, text: str) -> str:
@@ -81,6 +82,25 @@ class JapaneseFrontEnd:
             features = pyopenjtalk.run_frontend(spoken, jtalk=self._open_jtalk)
             labels = self._open_jtalk.make_label(features)
         return phones_with_pitch(labels)
+
+
+def _open_jtalk() -> OpenJTalk:
+    release = version("pyopenjtalk-plus")
+    words = compiled_words(release)
+    try:
+        return _with_words(words)
+    except RuntimeError:
+        if words is None:
+            raise
+        logger.warning("%s is damaged: compiling it anew", words.name)
+        words.unlink(missing_ok=True)
+        return _with_words(compiled_words(release))
+
+
+def _with_words(words: Path | None) -> OpenJTalk:
+    return OpenJTalk(
+        dn_mecab=pyopenjtalk.OPEN_JTALK_DICT_DIR, userdic=b"" if words is None else str(words).encode()
+    )
 
 
 def _portions(spoken: str) -> Iterator[str]:
