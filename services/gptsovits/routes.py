@@ -139,10 +139,18 @@ async def delete_speaker(speaker_id: str, speech: SpeechDep) -> None:
 
 
 async def _speaker(speech: Speech, body: SpeechFields, uploads: Uploads) -> tuple[Speaker, bool]:
-    if body.language not in LANGUAGES:
-        raise UnsupportedLanguage(body.language, LANGUAGES)
+    for language in (body.language, body.reference_language):
+        _check_language(language, speech.inference.loaded.health.languages)
     uploads.expect_only(*CLIP_NAMES, *AUX_NAMES)
     return await speech.speaker_for(body, clip=uploads.one(*CLIP_NAMES), aux=uploads.many(*AUX_NAMES))
+
+
+def _check_language(language: str, supported: list[str]) -> None:
+    """Raises `UnsupportedLanguage` for what nobody knows, and for what the loaded model does not."""
+    if language not in LANGUAGES:
+        raise UnsupportedLanguage(language, ("auto", *supported))
+    if not language.startswith("auto") and language.removeprefix("all_") not in supported:
+        raise UnsupportedLanguage(language, ("auto", *supported))
 
 
 async def _spoken(
