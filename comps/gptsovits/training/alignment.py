@@ -112,7 +112,7 @@ def viterbi(
             choice = options.argmax(0)
             back[t] = choice
             best = np.take_along_axis(options, choice[None], 0)[0] + emission[t]
-        for i in np.flatnonzero(lengths == t + 1):
+        for i in np.flatnonzero(lengths == t + 1).tolist():
             last = len(classes[i]) - 1
             if skippable[i, last] and last > 0 and best[i, last - 1] > best[i, last]:
                 last -= 1

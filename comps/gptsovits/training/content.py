@@ -46,7 +46,6 @@ def content_config(*, hidden: int = 256, n_layers: int = 4, n_heads: int = 4) ->
         conv_stride=(160, 2, 1),
         conv_bias=False,
         feat_extract_norm="group",
-        num_feat_extract_layers=3,
         hidden_size=hidden,
         num_hidden_layers=n_layers,
         num_attention_heads=n_heads,
@@ -95,8 +94,9 @@ class ContentTeacher(nn.Module):
 def start_as_filterbank(encoder: HubertModel) -> None:
     """Set the first convolution to windowed sinusoids in mel spacing, and let the second gather their phases.
     """
-    first = encoder.feature_extractor.conv_layers[0].conv.weight  # [bands * phases, 1, 240]
-    second = encoder.feature_extractor.conv_layers[1].conv.weight  # [width, bands * phases, 2]
+    weights = dict(encoder.feature_extractor.named_parameters())
+    first = weights["conv_layers.0.conv.weight"]  # [bands * phases, 1, 240]
+    second = weights["conv_layers.1.conv.weight"]  # [width, bands * phases, 2]
     kernel = first.shape[-1]
     mels = torch.linspace(_mel(80.0), _mel(7_600.0), N_BANDS)
     hertz = 700.0 * (10.0 ** (mels / 2595.0) - 1.0)

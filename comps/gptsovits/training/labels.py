@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,12 +41,12 @@ class Alignment:
         self._before, self._after = padded[:-2][run], padded[2:][run]
         self._classes = class_of(self.chain.phones, self.chain.stress)[states]
 
-    def frames_at(self, samples: NDArray[np.float64]) -> NDArray[np.int64]:
+    def frames_at(self, samples: NDArray[np.floating[Any]]) -> NDArray[np.int64]:
         """Index of the 10 ms frame whose centre is nearest to each sample position (16 kHz)."""
         frames = np.round((samples - _CENTRE) / HOP).astype(np.int64)
         return np.clip(frames, 0, len(self.states) - 1)
 
-    def targets_at(self, samples: NDArray[np.float64], n_samples: int) -> FrameTargets:
+    def targets_at(self, samples: NDArray[np.floating[Any]], n_samples: int) -> FrameTargets:
         """Targets of frames centred at `samples` of the utterance; outside [0, n_samples) is silence."""
         frames = self.frames_at(samples)
         outside = (samples < 0) | (samples >= n_samples)

@@ -186,7 +186,7 @@ def batch_of(
                 pool.append(batch)
                 batch = []
             batch.append(example)
-        rng.shuffle(pool)  # type: ignore[arg-type]
+        rng.shuffle(pool)
     return pool.pop()
 
 
