@@ -44,6 +44,15 @@ class SpellsPronunciations(Protocol):
 
 
 @runtime_checkable
+class ReadsNumbers(Protocol):
+    """A front end that reads more numbers right than the official models' phonemes did (Japanese: 1,234,
+    Korean: 5000): for what is spoken, not for comparison with the reference implementation."""
+
+    def read_numbers(self, text: str) -> str:
+        """The text with its numbers as they are spoken; called before `normalize`. Total, in linear time."""
+
+
+@runtime_checkable
 class PausesBySign(Protocol):
     """A front end whose models read some signs as pauses (Mandarin: ￥ and ^)."""
 

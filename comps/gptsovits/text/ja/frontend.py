@@ -12,6 +12,7 @@ import pyopenjtalk
 from pyopenjtalk.openjtalk import OpenJTalk
 
 from comps.gptsovits.text.ja.kana import phones_as_written, phrases_as_written
+from comps.gptsovits.text.ja.numbers import read_numbers
 from comps.gptsovits.text.ja.prosody import PAUSE, phones_with_pitch
 from comps.gptsovits.text.ja.words import compiled_words
 from comps.gptsovits.text.language import Inventory
@@ -54,6 +55,10 @@ class JapaneseFrontEnd:
         """The text, each run of ASCII punctuation shortened to its first mark (runs make the models repeat
         the reference). Numbers and letters are left to Open JTalk."""
         return _PUNCTUATION_RUN.sub(r"\1", text)
+
+    def read_numbers(self, text: str) -> str:
+        """The text with its numbers as they are spoken; to be called before `normalize`."""
+        return read_numbers(text)
 
     def phonemize(self, norm: str, *, inventory: Inventory) -> tuple[list[str], None]:
         """Phones with pitch marks; `UNK` for accent phrase borders and, in v1, for pitch, as in training."""

@@ -6,6 +6,7 @@ from importlib.resources import files
 
 from comps.gptsovits.text.ko.jamo import Syllable, compose, is_syllable, letters, syllable
 from comps.gptsovits.text.ko.morphology import COUNTER, MARKS, Morphology
+from comps.gptsovits.text.ko.numbers import read_numbers
 from comps.gptsovits.text.ko.reading import latin_to_hangul, numbers_to_hangul
 from comps.gptsovits.text.ko.rules import pronounce
 from comps.gptsovits.text.language import Inventory
@@ -43,6 +44,10 @@ class KoreanFrontEnd:
     def normalize(self, text: str) -> str:
         """The text itself: what a number is read as depends on the morphemes around it, see `phonemize`."""
         return text
+
+    def read_numbers(self, text: str) -> str:
+        """The text with its numbers as they are spoken; to be called before `normalize`."""
+        return read_numbers(text)
 
     def phonemize(self, norm: str, *, inventory: Inventory) -> tuple[list[str], None]:
         """Single letters (only v2 has them), `空` for a space, `停` for what has no phone.

@@ -38,7 +38,7 @@ def numbers_to_hangul(text: str, *, counter_mark: str) -> str:
     def spoken(match: re.Match[str]) -> str:
         number, counter = match[1], match[2]
         if counter is None:
-            return _digit_by_digit(number)
+            return digit_by_digit(number)
         return read_number(number, native=counter in _NATIVE_COUNTERS) + counter + counter_mark
 
     # Possessive, and a number alone matches too: linear in the length of any text.
@@ -53,7 +53,7 @@ def read_number(number: str, *, native: bool) -> str:
     """
     digits = number.replace(",", "")
     if not digits.strip("0") or len(digits) > 16:
-        return _digit_by_digit(digits)
+        return digit_by_digit(digits)
     digits = digits.zfill(16)
     groups = [digits[start : start + 4] for start in range(0, 16, 4)]
     words = [
@@ -84,5 +84,6 @@ def _read_native(number: int) -> str:
     return _NATIVE_TENS[number // 10] + _NATIVE_ONES[number % 10]
 
 
-def _digit_by_digit(number: str) -> str:
+def digit_by_digit(number: str) -> str:
+    """Each digit by its name; commas stay."""
     return "".join(_DIGITS[int(digit)] if digit.isdigit() else digit for digit in number)
