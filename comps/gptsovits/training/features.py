@@ -204,6 +204,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--realign-after", type=int, nargs="*", default=[2, 4])
     parser.add_argument("--batch-seconds", type=float, default=BATCH_SECONDS)
+    parser.add_argument("--rounds", type=int, default=10, help="of Viterbi training for the first alignment")
     parser.add_argument("--hidden", type=int, default=256)
     parser.add_argument("--layers", type=int, default=4)
     options = parser.parse_args(arguments)
@@ -217,7 +218,7 @@ def main(arguments: list[str] | None = None) -> None:
     chains = [chain_of(item.phones) for item in items]
     labels = options.work / "alignment.npz"
     if not labels.exists():
-        save_states(labels, items, flat_start(sounds, chains))
+        save_states(labels, items, flat_start(sounds, chains, rounds=options.rounds))
     alignments = load_alignments(labels, items)
 
     device = options.device

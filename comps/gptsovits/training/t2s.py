@@ -1,6 +1,6 @@
 """Stage `t2s`: train the transformer from phonemes to semantic tokens.
 
-Cross-entropy over all tokens and the end, and one thing more: in one layer, two heads are told to look at
+Cross-entropy over all tokens and the end, and one thing more: in two layers, two heads are told to look at
 the phoneme that the next token belongs to (known from the alignment). From a few hours of speech the model
 learns by this within minutes what otherwise takes it most of the training: to read on steadily and to stop
 at the end. Writes `t2s/model.safetensors` (an average of the weights over time) and `t2s/training.pt` to go
@@ -60,8 +60,7 @@ class Rows:
 
 
 def collate(examples: list[Example], end_token: int, noise: float, rng: np.random.Generator) -> Rows:
-    """Examples padded to one size; a share `noise` of the tokens that are read, not predicted, is replaced.
-    """
+    """Examples padded to one size; a share `noise` of the tokens that are read, not predicted, is replaced."""
     p = max(len(e.phonemes) for e in examples)
     s = max(len(e.tokens) for e in examples)
     phonemes = np.zeros((len(examples), p), np.int64)
@@ -86,8 +85,11 @@ def collate(examples: list[Example], end_token: int, noise: float, rng: np.rando
     )
 
 
-def guided_forward(model: T2S, rows: Rows, guided_layer: int) -> tuple[Tensor, Tensor]:
-    """Logits [B, S + 1, V] as `T2S.forward` gives them, and the guided heads' log-attention [B, S + 1, P]."""
+def guided_forward(model: T2S, rows: Rows, guided: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+    """Logits [B, S + 1, V] as `T2S.forward` gives them, and what the guided heads look at.
+
+    The latter is log-attention [B, H, S + 1, P] of the first heads of the layers `guided`, side by side.
+    """
     size = rows.phonemes.shape[1]
     x = torch.cat([model.embed_phonemes(rows.phonemes, None), model.embed_tokens(rows.tokens)], 1)
     visible = torch.cat(
@@ -101,10 +103,10 @@ def guided_forward(model: T2S, rows: Rows, guided_layer: int) -> tuple[Tensor, T
         ],
         1,
     )  # [B, S + 1]: the positions whose output predicts a token
-    looks = x
+    looks: list[Tensor] = []
     for layer, block in enumerate(model.blocks):
         assert isinstance(block, Block)
-        if layer == guided_layer:
+        if layer in guided:
             query, key, _ = block._project(x)
             query = query[:, :GUIDED_HEADS].gather(
                 2, picks[:, None, :, None].expand(-1, GUIDED_HEADS, -1, query.shape[-1])
@@ -114,20 +116,22 @@ def guided_forward(model: T2S, rows: Rows, guided_layer: int) -> tuple[Tensor, T
                 1, picks[..., None].expand(-1, -1, mask.shape[-1])
             )
             scores = scores.masked_fill(~seen[:, None], -1e9)
-            looks = scores.log_softmax(-1)[..., :size]
+            looks.append(scores.log_softmax(-1)[..., :size])
         x, _, _ = block(x, mask)
     out = x.gather(1, picks[..., None].expand(-1, -1, x.shape[-1]))
-    return model.head(out), looks
+    return model.head(out), torch.cat(looks, 1)
 
 
-def loss_of(model: T2S, rows: Rows, guided_layer: int, guidance: float) -> tuple[Tensor, dict[str, float]]:
+def loss_of(
+    model: T2S, rows: Rows, guided: tuple[int, ...], guidance: float
+) -> tuple[Tensor, dict[str, float]]:
     """The loss to descend, and what to report."""
-    logits, looks = guided_forward(model, rows, guided_layer)
+    logits, looks = guided_forward(model, rows, guided)
     logits = logits.float()
     main = F.cross_entropy(logits.flatten(0, 1), rows.targets.flatten(), ignore_index=IGNORED)
     real = rows.targets != IGNORED
-    wanted = looks.gather(-1, rows.symbol[:, None, :, None].expand(-1, GUIDED_HEADS, -1, 1))[..., 0]
-    aside = -(wanted * real[:, None]).sum() / (GUIDED_HEADS * real.sum())
+    wanted = looks.gather(-1, rows.symbol[:, None, :, None].expand(-1, looks.shape[1], -1, 1))[..., 0]
+    aside = -(wanted * real[:, None]).sum() / (looks.shape[1] * real.sum())
     right = ((logits.argmax(-1) == rows.targets) & real).sum() / real.sum()
     report = {"cross_entropy": float(main.detach()), "guidance": float(aside.detach()), "right": float(right)}
     return main + guidance * aside, report
@@ -201,6 +205,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--easy-share", type=float, default=0.15, help="share of the steps, from short rows on"
     )
+    parser.add_argument("--guidance", type=float, default=0.5, help="weight of the guided heads' loss")
     parser.add_argument("--noise", type=float, default=0.05)
     parser.add_argument("--save-every", type=int, default=100)
     parser.add_argument("--factors", type=float, nargs="*", default=list(FACTORS))
@@ -237,7 +242,7 @@ def main(arguments: list[str] | None = None) -> None:
         average = {name: tensor.to(device) for name, tensor in average.items()}
     log = LossLog(options.work / "logs", "t2s")
     (folder / "config.json").write_text(json.dumps(asdict(config), indent=1) + "\n", encoding="utf-8")
-    guided_layer = options.layers // 2
+    guided = (options.layers // 2, min(options.layers // 2 + 1, options.layers - 1))
     pool: list[list[Example]] = []
     rng = np.random.default_rng([options.seed, step])
     seen: list[dict[str, float]] = []
@@ -252,7 +257,7 @@ def main(arguments: list[str] | None = None) -> None:
         rows = collate(examples, config.end_token, options.noise, rng)
         rows = Rows(**{name: value.to(device) for name, value in vars(rows).items()})
         with torch.autocast(device.split(":")[0], torch.bfloat16):
-            loss, report = loss_of(model, rows, guided_layer, guidance=0.2)
+            loss, report = loss_of(model, rows, guided, guidance=options.guidance)
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
