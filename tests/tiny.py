@@ -12,7 +12,6 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -155,14 +154,14 @@ def write_official(
     """A `torch.save` file as the reference project writes it. `section` "" puts the tensors at the root."""
     stored = OrderedDict((k, t.half() if half and t.is_floating_point() else t) for k, t in tensors.items())
     root: Any = {section: stored, **extras} if section else stored
-    buffer = BytesIO()
+    path.parent.mkdir(parents=True, exist_ok=True)
     with _module_of_hparams() as hparams_type:
         if section and config is not None:
             root["config"] = hparams_type(**config) if hparams else dict(config)
-        torch.save(root, buffer)
-    data = buffer.getvalue()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data if header is None else header + data[2:])
+        torch.save(root, path)
+    if header is not None:
+        with path.open("r+b") as file:
+            file.write(header)
     return path
 
 

@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from comps.cores.errors import CorruptCheckpoint, UnknownCheckpoint
+from comps.gptsovits.checkpoints.checks import sound
 from comps.gptsovits.checkpoints.configs import from_json
 from comps.gptsovits.checkpoints.detect import OWN_FORMAT, Kind, kind_of
 from comps.gptsovits.checkpoints.load import Part, fill
@@ -94,19 +95,19 @@ class OwnModel:
         return any(name.startswith(f"{part}.") for name in self._checkpoint.tensors)
 
     def t2s(self) -> Part[T2S]:
-        config = from_json(T2SConfig, self._section("t2s"), "config.t2s")
+        config = sound(from_json(T2SConfig, self._section("t2s"), "config.t2s"))
         return fill(constructed(lambda: T2S(config)), self._weights("t2s"))
 
     def decoder(self) -> Part[Decoder]:
         section = self._section("decoder")
         weights = self._weights("decoder")
         if "dit" in section:
-            cfm = from_json(CfmConfig, section, "config.decoder")
+            cfm = sound(from_json(CfmConfig, section, "config.decoder"))
             network = constructed(lambda: CfmDecoder(cfm))
             vocoder = fill(cast(Vocoder, network.vocoder), self._weights("decoder.vocoder"))
             own = Without(weights, ("vocoder.",))
             return with_vocoder(fill(network, own, apart=("vocoder",)), vocoder)
-        vits = from_json(VitsConfig, section, "config.decoder")
+        vits = sound(from_json(VitsConfig, section, "config.decoder"))
         return fill(constructed(lambda: VitsDecoder(vits)), weights)
 
     def content(self) -> Part[ContentEncoder]:

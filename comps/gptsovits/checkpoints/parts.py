@@ -15,6 +15,7 @@ from torch.nn.utils import parametrize
 
 from comps.cores.errors import CorruptCheckpoint, ModelNotReady
 from comps.gptsovits.checkpoints import sizes
+from comps.gptsovits.checkpoints.checks import sound
 from comps.gptsovits.checkpoints.detect import Kind, detect
 from comps.gptsovits.checkpoints.hyper import Hyper
 from comps.gptsovits.checkpoints.load import Part, fill, without_initialisation
@@ -100,7 +101,7 @@ def constructed(build: Callable[[], N]) -> N:
 def read_t2s(source: Source, *, config: Mapping[str, Any] | None = None) -> Part[T2S]:
     """`config` stands in for the file's own, which tells the number of heads."""
     with _opened(source, config, ("model.",)) as opened:
-        found = sizes.t2s_config(sizes.Shapes(opened.weights.shapes), Hyper(opened.config))
+        found = sound(sizes.t2s_config(sizes.Shapes(opened.weights.shapes), Hyper(opened.config)))
         return fill(constructed(lambda: T2S(found)), opened.weights, T2S_TABLE)
 
 
@@ -136,12 +137,12 @@ def _decoder(
     shapes = sizes.Shapes(Folded(weights).shapes)
     flow = FACTS[version].flow if version is not None else None
     if flow is None:
-        found = sizes.vits_config(shapes, hyper)
+        found = sound(sizes.vits_config(shapes, hyper))
         counts = {"n_blocks": len(found.vocoder.resblock_kernels)}
         return fill(constructed(lambda: VitsDecoder(found)), weights, VITS, counts)
     if vocoder is None:
         raise ModelNotReady(f"a decoder of {version} needs its vocoder", missing="vocoder")
-    cfm = sizes.cfm_config(shapes, flow, vocoder.network.config)
+    cfm = sound(sizes.cfm_config(shapes, flow, vocoder.network.config))
     part = fill(constructed(lambda: CfmDecoder(cfm)), weights, CFM, apart=("vocoder",))
     return with_vocoder(part, vocoder)
 
@@ -158,11 +159,11 @@ def read_vocoder(source: Source, *, config: Mapping[str, Any] | None = None) -> 
     with _opened(source, config) as opened:
         shapes, hyper = sizes.Shapes(Folded(opened.weights).shapes), Hyper(opened.config)
         if "activation_post.act.alpha" in shapes:
-            big = sizes.bigvgan_config(shapes, hyper)
+            big = sound(sizes.bigvgan_config(shapes, hyper))
             counts = {"n_blocks": len(big.resblock_kernels)}
             return fill(constructed(lambda: BigVgan(big)), opened.weights, BIGVGAN, counts)
         # A config beside a bare vocoder may be some other file's.
-        plain = sizes.hifigan_config(shapes, hyper)
+        plain = sound(sizes.hifigan_config(shapes, hyper))
         counts = {"n_blocks": len(plain.resblock_kernels)}
         return fill(constructed(lambda: HifiGan(plain)), opened.weights, HIFIGAN, counts)
 
