@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -21,15 +22,17 @@ from comps.gptsovits.engine.handle import Handle
 from comps.gptsovits.engine.job import Job
 from comps.gptsovits.engine.outlet import Outlet
 from comps.gptsovits.engine.references import voice_slices
-from comps.gptsovits.engine.request import ProfileResult, SpeechRequest
+from comps.gptsovits.engine.request import ProfileResult, SpeechOptions, SpeechRequest
 from comps.gptsovits.engine.seeds import fresh_seed
-from comps.gptsovits.engine.segments import Segment, segment_of, segments_of
+from comps.gptsovits.engine.segments import Script, Segment, script_of, segment_of
 from comps.gptsovits.engine.stats import Counters, EngineStats
 from comps.gptsovits.engine.worker import Worker
 from comps.gptsovits.model import Model
 from comps.gptsovits.text.pipeline import phonemize
+from comps.gptsovits.text.registry import is_installed
 from comps.gptsovits.voice import Voice
 
+logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 # What a refused caller is told to wait when nothing has finished yet, and the bounds of a better guess.
@@ -64,7 +67,9 @@ class Engine:
         """Starts the worker and readies the default model, which takes a moment in the background."""
         self._is_started = True
         self._worker.start()
-        self._worker.prepare(self._models.get(None))
+        model = self._models.get(None)
+        self._worker.prepare(model)
+        self._readers.submit(_warm_up, tuple(code for code in model.languages if is_installed(code)))
 
     def stop(self) -> None:
         """Returns when the device is free. Requests under way fail with `EngineStopped`."""
@@ -138,8 +143,8 @@ class Engine:
         self._enter(job_id)
         try:
             submitted_at = time.monotonic()
-            segments = await self._read(lambda: self._segments(request, model))
-            job = self._job(job_id, request, model, segments)
+            script = await self._read(lambda: self._script(request, model))
+            job = self._job(job_id, request, model, script)
             job.submitted_at = submitted_at
             self._check_alive()
         except BaseException:
@@ -160,37 +165,32 @@ class Engine:
             rows=self.config.max_running,
         )
 
-    def _job(self, job_id: int, request: SpeechRequest, model: Model, segments: list[Segment]) -> Job:
+    def _job(self, job_id: int, request: SpeechRequest, model: Model, script: Script) -> Job:
         options = request.options
-        seed = fresh_seed() if options.seed is None else options.seed
-        n_tokens = [options.n_tokens or guard.expected_tokens(len(segment.phonemes)) for segment in segments]
-        speech_seconds = sum(n_tokens) / model.facts.token_rate / options.speed
+        pauses = script.pauses(options.pause_seconds)
         handle = Handle(
-            seed=seed,
+            seed=fresh_seed() if options.seed is None else options.seed,
             sample_rate=model.sample_rate,
-            segments_total=len(segments),
-            expected_seconds=speech_seconds + options.pause_seconds * (len(segments) - 1),
+            segments_total=len(script.segments),
+            expected_seconds=_expected_seconds(script, options, model) + sum(pauses) + script.lead_seconds,
             cancel=lambda handle: self._worker.cancel(job_id),
         )
-        outlet = Outlet(
-            len(segments),
-            sample_rate=model.sample_rate,
-            pause_seconds=options.pause_seconds,
-            send=handle.deliver,
-        )
+        handle.warnings += script.warnings
         return Job(
             id=job_id,
             handle=handle,
             model=model,
             voice=request.voice,
             options=options,
-            segments=segments,
-            seed=seed,
-            outlet=outlet,
+            segments=script.segments,
+            seed=handle.seed,
+            outlet=Outlet(
+                pauses, sample_rate=model.sample_rate, lead_seconds=script.lead_seconds, send=handle.deliver
+            ),
         )
 
-    def _segments(self, request: SpeechRequest, model: Model) -> list[Segment]:
-        return segments_of(
+    def _script(self, request: SpeechRequest, model: Model) -> Script:
+        return script_of(
             request.text,
             language=request.options.language,
             split=request.options.split,
@@ -243,6 +243,23 @@ class Engine:
             return RETRY_AFTER_SECONDS
         low, high = RETRY_AFTER_RANGE
         return min(high, max(low, recent[len(recent) // 2] / self.config.max_running))
+
+
+def _expected_seconds(script: Script, options: SpeechOptions, model: Model) -> float:
+    """Of speech, without pauses."""
+    n_tokens = [
+        options.n_tokens or guard.expected_tokens(len(segment.phonemes)) for segment in script.segments
+    ]
+    return sum(n_tokens) / model.facts.token_rate / options.speed
+
+
+def _warm_up(languages: tuple[str, ...]) -> None:
+    """Loads the front ends, so that the first request does not wait for dictionaries."""
+    for language in languages:
+        try:
+            phonemize("1", language)
+        except Exception:  # the request that needs it will say why
+            logger.warning("could not load the %s front end", language, exc_info=True)
 
 
 def _transcript(text: str, language: str, model: Model) -> Segment:

@@ -1,6 +1,7 @@
 """Job: the worker's end of a request."""
 
 import time
+from collections.abc import Sequence as Row
 from dataclasses import dataclass, field
 
 import torch
@@ -36,7 +37,7 @@ class Job:
     model: Model
     voice: Voice
     options: SpeechOptions
-    segments: list[Segment]
+    segments: Row[Segment]
     seed: int
     outlet: Outlet
     submitted_at: float = field(default_factory=time.monotonic)

@@ -1,7 +1,7 @@
 """Outlet: a request's audio in the order in which it is heard, whatever order it was made in. No torch."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -15,15 +15,22 @@ class Outlet:
     """
 
     def __init__(
-        self, n_segments: int, *, sample_rate: int, pause_seconds: float, send: Callable[[AudioChunk], object]
+        self,
+        pauses: Sequence[float],
+        *,
+        sample_rate: int,
+        lead_seconds: float = 0.0,
+        send: Callable[[AudioChunk], object],
     ) -> None:
-        self.n_segments = n_segments
+        """`pauses` are the seconds of silence after each segment, `lead_seconds` before the first."""
+        self.n_segments = len(pauses)
         self.sample_rate = sample_rate
         self.sent_samples = 0
-        self._n_pause = round(pause_seconds * sample_rate)
+        self._n_pauses = [round(seconds * sample_rate) for seconds in pauses]
+        self._n_lead = round(lead_seconds * sample_rate)
         self._send = send
         self._current = 0
-        self._held: list[deque[tuple[Samples, bool]]] = [deque() for _ in range(n_segments)]
+        self._held: list[deque[tuple[Samples, bool]]] = [deque() for _ in pauses]
 
     @property
     def is_finished(self) -> bool:
@@ -40,13 +47,16 @@ class Outlet:
             self._pass_on(*self._held[self._current].popleft())
 
     def _pass_on(self, samples: Samples, is_last: bool) -> None:
-        segment, is_final = self._current, is_last and self._current == self.n_segments - 1
-        if len(samples) or is_final:
-            self._emit(samples, segment, is_final=is_final)
-        if is_last:
-            self._current += 1
-            if not is_final and self._n_pause:
-                self._emit(np.zeros(self._n_pause, np.float32), segment, is_final=False)
+        segment, n_pause = self._current, self._n_pauses[self._current] if is_last else 0
+        is_end = is_last and segment == self.n_segments - 1
+        if self._n_lead:
+            self._emit(np.zeros(self._n_lead, np.float32), segment, is_final=False)
+            self._n_lead = 0
+        if len(samples) or (is_end and not n_pause):
+            self._emit(samples, segment, is_final=is_end and not n_pause)
+        if n_pause:
+            self._emit(np.zeros(n_pause, np.float32), segment, is_final=is_end)
+        self._current += is_last
 
     def _emit(self, samples: Samples, segment: int, *, is_final: bool) -> None:
         self.sent_samples += len(samples)

@@ -1,9 +1,9 @@
 """Text to segments: what is spoken in one breath, as phonemes. No torch."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from comps.cores.errors import TextTooLong, UnspeakableText, UnsupportedLanguage
-from comps.gptsovits.text.cutting import split_text
+from comps.gptsovits.text.cutting import passages
 from comps.gptsovits.text.language import Inventory
 from comps.gptsovits.text.pipeline import Phonemized, Span, phonemize
 from comps.gptsovits.text.symbols import symbol_table
@@ -21,16 +21,34 @@ MAX_PHONEMES = 480
 class Segment:
     """`phonemes [P]` are ids; `spans` tell which of them BERT has something to say about.
 
-    The first `n_lead` and all after the spans' phonemes were put there by us.
+    The first `n_lead` and all after the spans' phonemes were put there by us. `pause_seconds` of silence
+    follow; None where the request's default applies.
     """
 
     text: str
     phonemes: tuple[int, ...]
     spans: tuple[Span, ...]
     n_lead: int = 0
+    pause_seconds: float | None = None
 
 
-def segments_of(
+@dataclass(frozen=True)
+class Script:
+    """A whole text: its segments in order, silence before them, and what was left out of it."""
+
+    segments: tuple[Segment, ...]
+    lead_seconds: float = 0.0
+    warnings: tuple[str, ...] = ()
+
+    def pauses(self, default_seconds: float) -> list[float]:
+        """Seconds of silence after each segment; after the last only what the text asks for."""
+        asked = [segment.pause_seconds for segment in self.segments]
+        pauses = [default_seconds if seconds is None else seconds for seconds in asked]
+        pauses[-1] = asked[-1] or 0.0
+        return pauses
+
+
+def script_of(
     text: str,
     *,
     language: str = "auto",
@@ -38,33 +56,43 @@ def segments_of(
     inventory: Inventory = "v2",
     supported: tuple[str, ...],
     max_characters: int,
-) -> list[Segment]:
-    """The segments of a text, in order; pieces that hold nothing speakable are left out.
+) -> Script:
+    """A text as it will be spoken; pieces that hold nothing speakable are left out.
 
     Raises `UnspeakableText`, `TextTooLong`, `UnsupportedLanguage`, `MissingLanguageExtra` or `InvalidOption`.
     """
     if len(text) > max_characters:
         raise TextTooLong(f"the text has {len(text):,} characters; at most {max_characters:,} are spoken")
     segments: list[Segment] = []
-    for piece in split_text(text, split, language):
-        segments += _spoken(piece, language, inventory, supported)
+    warnings: dict[str, None] = {}  # in order, each once
+    lead = 0.0
+    for passage in passages(text, split, language):
+        spoken = _spoken(passage.text, language, inventory, supported, warnings) if passage.text else []
+        if spoken and passage.pause_seconds is not None:
+            spoken[-1] = replace(spoken[-1], pause_seconds=passage.pause_seconds)
+        if not spoken and not segments:
+            lead += passage.pause_seconds or 0.0
+        segments += spoken
     if not segments:
         raise UnspeakableText("the text holds nothing that can be spoken")
-    return segments
+    return Script(tuple(segments), lead, tuple(warnings))
 
 
-def _spoken(piece: str, language: str, inventory: Inventory, supported: tuple[str, ...]) -> list[Segment]:
+def _spoken(
+    piece: str, language: str, inventory: Inventory, supported: tuple[str, ...], warnings: dict[str, None]
+) -> list[Segment]:
     try:
         phonemized = phonemize(piece, language, inventory=inventory)
     except UnspeakableText:
         return []
     _check_languages(phonemized, supported)
+    warnings.update(dict.fromkeys(phonemized.warnings))
     if len(phonemized.phones) <= MAX_PHONEMES:
         return [segment_of(piece, phonemized, inventory)]
     halves = halved(piece)
     if halves is None:
         raise TextTooLong(f"a piece of {len(piece):,} characters cannot be divided any further")
-    return [segment for half in halves for segment in _spoken(half, language, inventory, supported)]
+    return [segment for half in halves for segment in _spoken(half, language, inventory, supported, warnings)]
 
 
 def halved(piece: str) -> tuple[str, str] | None:
