@@ -67,12 +67,15 @@ class Latents:
 
 @torch.no_grad()
 def load_latents(sounds: Sounds, cache: Path, autoencoder: Path) -> Latents:
-    """Made by the checkpoint's averaged posterior encoder, and kept until that encoder changes."""
+    """Made by the checkpoint's posterior encoder, frozen by then, and kept until that encoder changes.
+
+    Not by the averaged one, which still moves: the vocoder goes on learning from this one's latents.
+    """
     model = Autoencoder()
     state = load_checkpoint(autoencoder)
     if state is None:
         raise FileNotFoundError(f"{autoencoder}: train the first half of the decoder before the second")
-    model.load_state_dict(state["average"])
+    model.load_state_dict(state["model"])
     posterior = model.posterior
     mark = float(sum(p.double().abs().sum() for p in posterior.parameters()))
     path, starts = cache / "latents.npz", mel_starts(sounds)

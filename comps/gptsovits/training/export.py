@@ -1,0 +1,96 @@
+"""Stage `export`: what the other stages made, as one file in our own form, half precision.
+
+Takes the averaged weights of the T2S, the prior and the vocoder, the content encoder and the codebook, and
+writes `model.safetensors` with its config and where it came from.
+"""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from comps.gptsovits.checkpoints.own import save_model
+from comps.gptsovits.networks.t2s import T2SConfig
+from comps.gptsovits.training.prior import new_decoder
+from comps.gptsovits.training.progress import load_checkpoint, stage_parser
+from comps.gptsovits.training.sizes import HOP_LENGTH, N_FFT, SAMPLE_RATE
+
+LICENCE = "Apache-2.0"
+DATA = "synthetic English speech made with Kokoro-82M (Apache-2.0) from sentences of WordNet 3.0"
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = stage_parser("export", "Write the bundled model.")
+    parser.add_argument("-o", "--output", type=Path, default=Path("models/starter/model.safetensors"))
+    options = parser.parse_args(arguments)
+    export(options.work, options.output)
+    print(f"{options.output}: {options.output.stat().st_size / 1e6:.1f} MB")
+
+
+def export(work: Path, output: Path) -> None:
+    """Write the model of a training folder; raises FileNotFoundError naming a stage that has not run."""
+    decoder, decoder_steps = _decoder(work)
+    config_file, weights_file = work / "t2s" / "config.json", work / "t2s" / "model.safetensors"
+    t2s_config = T2SConfig(**json.loads(config_file.read_text("utf-8")))
+    content_config = json.loads((work / "content" / "config.json").read_text("utf-8"))
+    config = {
+        "version": "v2",
+        "t2s": asdict(t2s_config),
+        "decoder": asdict(decoder.config),
+        "content": content_config,
+        "sample_rate": SAMPLE_RATE,
+        "spectrogram_rate": SAMPLE_RATE,
+        "n_fft": N_FFT,
+        "hop_length": HOP_LENGTH,
+        "languages": ["en"],
+    }
+    parts = {
+        "t2s": load_file(weights_file),
+        "decoder": decoder.state_dict(),
+        "content": load_file(work / "content" / "model.safetensors"),
+    }
+    provenance = {"data": DATA, "licence": LICENCE, "steps": decoder_steps | _t2s_steps(work)}
+    save_model(
+        output,
+        parts={name: _halved(tensors) for name, tensors in parts.items()},
+        config=config,
+        provenance=provenance,
+    )
+
+
+def _decoder(work: Path) -> tuple[Any, dict[str, int]]:
+    decoder = new_decoder(work)
+    steps = {}
+    for half in ("autoencoder", "prior"):
+        state = load_checkpoint(work / "decoder" / f"{half}.pt")
+        if state is None:
+            raise FileNotFoundError(f"{work / 'decoder' / half}.pt: stage `decoder` has not run")
+        steps[half] = int(state["step"])
+        if half == "autoencoder":
+            vocoder = {n.removeprefix("vocoder."): t for n, t in state["average"].items() if "vocoder." in n}
+        else:
+            decoder.load_state_dict(state["average"])
+    decoder.vocoder.load_state_dict(vocoder)  # the prior's copy of it was never trained
+    return decoder, steps
+
+
+def _t2s_steps(work: Path) -> dict[str, int]:
+    state = load_checkpoint(work / "t2s" / "training.pt")
+    return {"t2s": int(state["step"])} if state is not None else {}
+
+
+def _halved(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Floats in half precision; nothing of these networks comes near its largest number."""
+    halved = {n: t.half() if t.is_floating_point() else t for n, t in tensors.items()}
+    worst = max(float(t.abs().max()) for t in halved.values() if t.is_floating_point())
+    if worst == torch.inf:
+        raise OverflowError("a weight is too large for half precision")
+    return halved
+
+
+if __name__ == "__main__":
+    main()
