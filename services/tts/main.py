@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from comps.cores import logs
 from comps.cores.web.app import create_app
-from services.tts import job_routes, openai_routes, routes, voice_routes
+from services.tts import job_routes, openai_routes, page, routes, voice_routes
 from services.tts.gateway import MAX_CONNECTIONS, build_gateway
 from services.tts.settings import GatewaySettings
 
@@ -38,13 +38,21 @@ def build_app(settings: GatewaySettings, *, transport: httpx.AsyncBaseTransport 
                 await pruning
             await gateway.close()
 
-    return create_app(
+    app = create_app(
         "Text to speech gateway",
-        routers=[routes.router, job_routes.router, voice_routes.router, openai_routes.router],
+        routers=[
+            page.router,
+            routes.router,
+            job_routes.router,
+            voice_routes.router,
+            openai_routes.router,
+        ],
         lifespan=lifespan,
         registry=registry,
         max_body_bytes=settings.max_body_bytes,
     )
+    app.mount("/static", page.static_files(), name="static")
+    return app
 
 
 def main() -> None:

@@ -1,3 +1,4 @@
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from services.gptsovits.main import build_app as build_inference
 from services.gptsovits.settings import GptSovitsSettings
 from services.tts.main import build_app as build_gateway
 from services.tts.settings import GatewaySettings
-from tests.services.clips import CLIP, OTHER_CLIP, served
+from tests.services.clips import served
 
 ROOT = Path(__file__).resolve().parents[2]
 STARTER = ROOT / "models" / "starter"
@@ -41,14 +42,7 @@ def model_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def house(model_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     work = tmp_path_factory.mktemp("house")
     audio = work / "audio"
-    audio.mkdir()
-    bundled = sorted((ROOT / "audio").glob("*.wav"))
-    for name, synthetic, clip in zip(
-        ("alice", "bob"), (CLIP, OTHER_CLIP), [*bundled, None, None], strict=False
-    ):
-        (audio / f"{name}.wav").write_bytes(clip.read_bytes() if clip else synthetic)
-        if clip and clip.with_suffix(".txt").is_file():
-            (audio / f"{name}.txt").write_text(clip.with_suffix(".txt").read_text())
+    shutil.copytree(ROOT / "audio", audio, ignore=shutil.ignore_patterns("voices"))
     inference_settings = GptSovitsSettings(model_path=model_path, audio_path=audio, _env_file=None)
     with (
         served(build_inference(inference_settings)) as url,

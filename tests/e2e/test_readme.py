@@ -1,6 +1,7 @@
 """Every curl command of the README, run as it stands there against running services."""
 
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -25,10 +26,7 @@ def test_the_readme_shows_every_kind_of_request() -> None:
 
 
 def test_the_readmes_commands_work_in_the_order_they_stand(house: House, tmp_path: Path) -> None:
-    clip = house.settings.audio_path / "alice.wav"
-    (tmp_path / "audio").mkdir()
-    for folder in (tmp_path / "audio", house.settings.audio_path):
-        (folder / "reference.wav").write_bytes(clip.read_bytes())
+    shutil.copytree(ROOT / "audio", tmp_path / "audio")
     for command in commands():
         here = command.replace("http://localhost:8001", str(house.gateway.base_url).rstrip("/"))
         done = subprocess.run(
@@ -46,9 +44,6 @@ def test_the_readmes_commands_work_in_the_order_they_stand(house: House, tmp_pat
 def test_the_readmes_python_is_a_program(
     house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (house.settings.audio_path / "reference.wav").write_bytes(
-        (house.settings.audio_path / "alice.wav").read_bytes()
-    )
     (program,) = re.findall(r"^```python\n(.*?)^```", README, flags=re.M | re.S)
     monkeypatch.chdir(tmp_path)
     exec(program.replace("http://localhost:8001", str(house.gateway.base_url).rstrip("/")), {})

@@ -20,7 +20,7 @@ def heard(data: bytes) -> tuple[np.ndarray, int]:
 
 
 def test_a_text_and_an_uploaded_clip_give_audible_speech_of_plausible_length(house: House) -> None:
-    clip = (house.settings.audio_path / "alice.wav").read_bytes()
+    clip = (house.settings.audio_path / "higher-voice.wav").read_bytes()
     reply = house.gateway.post("/tts", data={"text": TEXT, "seed": "1"}, files={"reference_audio": clip})
     assert reply.status_code == 200, reply.text
     samples, rate = heard(reply.content)
@@ -31,10 +31,10 @@ def test_a_text_and_an_uploaded_clip_give_audible_speech_of_plausible_length(hou
 
 
 def test_the_same_request_and_seed_give_the_same_bytes_alone_or_in_company(house: House) -> None:
-    wish = {"text": TEXT, "voice": "alice", "seed": 7}
+    wish = {"text": TEXT, "voice": "higher-voice", "seed": 7}
     alone = house.gateway.post("/tts", json=wish).content
     with ThreadPoolExecutor(4) as pool:
-        others = [{"text": "Something else entirely.", "voice": "bob", "seed": n} for n in range(3)]
+        others = [{"text": "Something else entirely.", "voice": "lower-voice", "seed": n} for n in range(3)]
         replies = list(pool.map(lambda body: house.gateway.post("/tts", json=body).content, [wish, *others]))
     assert replies[0] == alone
     assert len(set(replies)) == 4
@@ -43,13 +43,13 @@ def test_the_same_request_and_seed_give_the_same_bytes_alone_or_in_company(house
 def test_two_voices_speak_differently(house: House) -> None:
     one, two = (
         house.gateway.post("/tts", json={"text": TEXT, "voice": v, "seed": 3}).content
-        for v in ("alice", "bob")
+        for v in ("higher-voice", "lower-voice")
     )
     assert one != two
 
 
 def test_a_profile_survives_that_the_inference_service_forgot_it(house: House) -> None:
-    wish = {"text": "Hello there.", "voice": "bob", "seed": 3}
+    wish = {"text": "Hello there.", "voice": "lower-voice", "seed": 3}
     before = house.gateway.post("/tts", json=wish)
     assert house.inference.delete(f"/speakers/{before.headers['X-Speaker-Id']}").status_code == 204
     after = house.gateway.post("/tts", json=wish)
@@ -59,7 +59,7 @@ def test_a_profile_survives_that_the_inference_service_forgot_it(house: House) -
 
 @pytest.mark.parametrize("audio_format", ["flac", "mp3", "opus"])
 def test_other_formats_last_as_long_as_the_wav(house: House, audio_format: str) -> None:
-    wish = {"text": "Hello there.", "voice": "alice", "seed": 3, "stream": False}
+    wish = {"text": "Hello there.", "voice": "higher-voice", "seed": 3, "stream": False}
     wav, rate = heard(house.gateway.post("/tts", json=wish).content)
     other, other_rate = heard(
         house.gateway.post("/tts", json=wish | {"response_format": audio_format}).content
@@ -68,7 +68,11 @@ def test_other_formats_last_as_long_as_the_wav(house: House, audio_format: str) 
 
 
 def test_a_job_ends_with_the_same_audio_as_a_stream(house: House) -> None:
-    wish = {"text": f"{TEXT} The rain has stopped at last, and the road is dry.", "voice": "alice", "seed": 9}
+    wish = {
+        "text": f"{TEXT} The rain has stopped at last, and the road is dry.",
+        "voice": "higher-voice",
+        "seed": 9,
+    }
     streamed = house.gateway.post("/tts", json=wish).content
     where = house.gateway.post("/tts", json=wish | {"async": True}).headers["Location"]
     deadline = time.monotonic() + 60
@@ -84,7 +88,7 @@ def test_the_reference_projects_clients_speak_to_the_inference_service(house: Ho
     fields = {
         "text": "Hello there.",
         "text_lang": "en",
-        "ref_audio_path": "alice.wav",
+        "ref_audio_path": "higher-voice.wav",
         "prompt_text": "",
         "prompt_lang": "en",
         "text_split_method": "cut5",
@@ -110,7 +114,7 @@ def test_the_reference_projects_clients_speak_to_the_inference_service(house: Ho
 def test_what_cannot_be_spoken_is_refused_and_never_silence(
     house: House, fields: dict[str, str], status: int, code: str
 ) -> None:
-    reply = house.gateway.post("/tts", json={"voice": "alice", **fields})
+    reply = house.gateway.post("/tts", json={"voice": "higher-voice", **fields})
     assert (reply.status_code, reply.json()["code"]) == (status, code), reply.text
 
 

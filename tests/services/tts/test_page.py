@@ -1,0 +1,29 @@
+import re
+
+import httpx
+
+
+def test_the_page_and_everything_it_asks_for_come_from_here(client: httpx.Client) -> None:
+    page = client.get("/")
+    assert page.headers["content-type"].startswith("text/html")
+    assert "default-src 'self'" in page.headers["Content-Security-Policy"]
+    wanted = re.findall(r'(?:src|href)="(static/[^"]+)"', page.text)
+    assert len(wanted) == 2
+    for path in (*wanted, "static/audio.js", "static/recorder-worklet.js"):
+        assert client.get(f"/{path}").status_code == 200
+    foreign = r"https?://(?!127\.0\.0\.1|localhost)"
+    for path in wanted:
+        assert not re.search(foreign, client.get(f"/{path}").text)
+    assert not re.search(foreign, page.text)
+
+
+def test_every_control_has_a_name_for_screen_readers(client: httpx.Client) -> None:
+    page = client.get("/").text
+    for kind, identity in re.findall(r"<(input|select|textarea)[^>]*\bid=\"([^\"]+)\"", page):
+        inside_a_label = re.search(rf"<label>[^<]*\s*<{kind}[^>]*id=\"{identity}\"", page)
+        assert f'for="{identity}"' in page or inside_a_label, identity
+
+
+def test_static_files_do_not_lead_out_of_their_folder(client: httpx.Client) -> None:
+    assert client.get("/static/..%2fmain.py").status_code == 404
+    assert client.get("/static/%2e%2e/main.py").status_code == 404
