@@ -50,11 +50,3 @@ class ReadsNumbers(Protocol):
 
     def read_numbers(self, text: str) -> str:
         """The text with its numbers as they are spoken; called before `normalize`. Total, in linear time."""
-
-
-@runtime_checkable
-class PausesBySign(Protocol):
-    """A front end whose models read some signs as pauses (Mandarin: ￥ and ^)."""
-
-    def pause_symbol(self, text: str) -> str | None:
-        """The symbol that all commas among the phones of this text become; None leaves them as they are."""

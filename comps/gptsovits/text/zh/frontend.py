@@ -1,17 +1,23 @@
 """Mandarin: text → pinyin phones, with the number of phones of every character for BERT."""
 
+import logging
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
 
 from comps.gptsovits.text.language import Inventory
 from comps.gptsovits.text.zh.erhua import with_erhua
 from comps.gptsovits.text.zh.merging import join_words
-from comps.gptsovits.text.zh.normalization import SPEAKABLE, normalize_mandarin, pause_symbol
+from comps.gptsovits.text.zh.normalization import SPEAKABLE, normalize_mandarin
 from comps.gptsovits.text.zh.readings import DictionaryReader, Reader, Reading
 from comps.gptsovits.text.zh.sandhi import spoken_tones
 from comps.gptsovits.text.zh.syllables import MARKS, Syllable, parse_syllable
 from comps.gptsovits.text.zh.words import Segmenter, Word
+from comps.gptsovits.text.zh.written_numbers import read_numbers
+
+logger = logging.getLogger(__name__)
 
 _SENTENCE = re.compile(f"[^{MARKS}]*[{MARKS}]|[^{MARKS}]+")
 _UNSPEAKABLE = re.compile(f"[^{SPEAKABLE}]")
@@ -26,21 +32,38 @@ class MandarinFrontEnd:
 
     code = "zh"
 
-    def __init__(self, polyphones: Reader | None = None) -> None:
+    def __init__(
+        self, polyphones: Reader | None = None, *, dictionary: DictionaryReader | None = None
+    ) -> None:
         self._segmenter = Segmenter()
-        self._dictionary = DictionaryReader()
+        self._dictionary = dictionary or DictionaryReader()
         self._readers: dict[Inventory, Reader] = {
             "v1": self._dictionary,
             "v2": polyphones or self._dictionary,
         }
         self._spoken = lru_cache(maxsize=65536)(self._speak)
 
+    @classmethod
+    def with_models(cls, models: Path | None) -> "MandarinFrontEnd":
+        """With g2pW if it is in the folder `models` and can be run; without it otherwise."""
+        from comps.gptsovits.text.zh.g2pw import G2pwReader, find_model
+
+        found = find_model(models) if models else None
+        if not found:
+            return cls()
+        if not (find_spec("onnxruntime") and find_spec("opencc")):
+            logger.warning("%s is not used: the extra g2pw is not installed", found[0].name)
+            return cls()
+        dictionary = DictionaryReader()
+        folder, vocabulary = found
+        return cls(G2pwReader(folder, vocabulary=vocabulary, dictionary=dictionary), dictionary=dictionary)
+
     def normalize(self, text: str) -> str:
         return normalize_mandarin(text)
 
-    def pause_symbol(self, text: str) -> str | None:
-        """SP2 or SP3 where a sign in the text turns its commas into longer pauses."""
-        return pause_symbol(text)
+    def read_numbers(self, text: str) -> str:
+        """The text with those numbers in words that the official models heard garbled."""
+        return read_numbers(text)
 
     def phonemize(self, norm: str, *, inventory: Inventory) -> tuple[list[str], list[int] | None]:
         """Two phones a Han character, one a punctuation mark, none for anything else."""

@@ -56,24 +56,8 @@ _UNSPEAKABLE = re.compile(f"[^{SPEAKABLE}]+")
 _REPEATED_MARK = re.compile("([!?…,.-])[!?…,.-]+")
 
 
-_PAUSES = {"￥": "SP2", "^": "SP3"}
-
-
-def pause_symbol(text: str) -> str | None:
-    """The symbol that every comma of a Mandarin text becomes, if the text holds a sign that asks for one.
-
-    An oddity of the official models' front end, kept: ￥, or else ^, is itself a comma, and all commas of a
-    text with one become longer pauses.
-    """
-    return next((symbol for sign, symbol in _PAUSES.items() if sign in text), None)
-
-
 def normalize_mandarin(text: str) -> str:
     """Han characters and single marks out of `!?…,.-`; everything else is put into words or left out."""
-    for sign in _PAUSES:
-        if sign in text:
-            text = text.replace(sign, ",")
-            break
     return _REPEATED_MARK.sub(r"\1", _speakable(text, _MANDARIN))
 
 
@@ -97,7 +81,7 @@ def spoken_sentences(text: str) -> list[str]:
 
 
 def _spoken(clause: str) -> str:
-    clause = _ascii_digits(clause.translate(_simplified()).translate(_WIDE_ASCII))
+    clause = ascii_digits(clause.translate(_simplified()))
     clause = _LONG_FRACTION.sub(lambda match: f"点{digit_by_digit(match[1])}", clause)
     clause = _LONG_NUMBER.sub(lambda match: by_telephone(match[0]), clause)
     for rule in RULES:
@@ -105,8 +89,9 @@ def _spoken(clause: str) -> str:
     return clause.translate(_SPOKEN_SIGNS).translate(_DROPPED)
 
 
-def _ascii_digits(text: str) -> str:
-    """Arabic, Devanagari and other decimal digits are numbers too."""
+def ascii_digits(text: str) -> str:
+    """Full-width letters, digits and per cent signs, and all other scripts' decimal digits, in ASCII."""
+    text = text.translate(_WIDE_ASCII)
     return _FOREIGN_DIGIT.sub(lambda match: str(unicodedata.decimal(match[0])), text)
 
 

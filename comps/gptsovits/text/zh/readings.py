@@ -24,7 +24,7 @@ class DictionaryReader:
         from pypinyin import Style, lazy_pinyin
 
         self._pinyin = lambda word: lazy_pinyin(word, style=Style.TONE3, neutral_tone_with_five=True)
-        self.reading = lru_cache(maxsize=65536)(self._reading)
+        self.reading = lru_cache(maxsize=65536)(self.read_text)
 
     def read(self, sentence: str, words: Sequence[Word]) -> Iterable[Reading]:
         return map(self.reading, (word.text for word in words))
@@ -32,7 +32,8 @@ class DictionaryReader:
     def tones(self, word: str) -> list[int]:
         return [syllable.tone for syllable in self.reading(word)]
 
-    def _reading(self, word: str) -> Reading:
+    def read_text(self, word: str) -> Reading:
+        """A syllable a character; phrases that the dictionary has in the text are read as phrases."""
         pinyin = self._pinyin(word)
         if len(pinyin) != len(word):
             pinyin = [self._pinyin(char)[0] for char in word]
