@@ -1,5 +1,7 @@
 """`python -m tests.parity [--manifests DIR] DIR…`: a line for each stored output, then one line of JSON.
 
+`python -m tests.parity --text DIR` compares the text front ends instead (tests/parity/text.py).
+
 Exit status: 0 all pass, 1 an output is off or unsupported, 2 there is nothing to compare.
 """
 
@@ -13,6 +15,11 @@ from tests.parity.runner import check
 
 
 def main(arguments: list[str] | None = None) -> int:
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments[:1] == ["--text"]:
+        from tests.parity import text
+
+        return text.main(arguments[1:])
     parser = argparse.ArgumentParser(prog="parity", description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument(
         "folders", nargs="+", type=Path, metavar="DIR", help="a folder, or a parent of several"

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from comps.cores.errors import UnspeakableText, UnsupportedLanguage
-from comps.gptsovits.text.language import FrontEnd, Inventory, SpellsPronunciations
+from comps.gptsovits.text.language import FrontEnd, Inventory, ReadsNumbers, SpellsPronunciations
 from comps.gptsovits.text.markup import Override, read_markup
 from comps.gptsovits.text.registry import front_end
 from comps.gptsovits.text.segmentation import language_spans, script_of
 from comps.gptsovits.text.symbols import symbol_table
+from comps.gptsovits.text.written import spell_out
 
 V1_LANGUAGES = ("zh", "en", "ja")
 # The official models were trained with a comma before very short English.
@@ -20,7 +21,7 @@ _READABLE: Mapping[str, frozenset[str]] = {
     "zh": frozenset({"han", "latin"}),
     "yue": frozenset({"han", "latin"}),
     "ja": frozenset({"kana", "han", "latin"}),
-    "ko": frozenset({"hangul", "han", "latin"}),
+    "ko": frozenset({"hangul", "latin"}),
 }
 _MOST_NAMED = 10
 
@@ -114,7 +115,10 @@ class _Speaker:
     def _read(self, text: str) -> list[Span]:
         if not text:
             return []
-        norm = self._reader.normalize(text)
+        written = spell_out(text, self._code)
+        if isinstance(self._reader, ReadsNumbers):
+            written = self._reader.read_numbers(written)
+        norm = self._reader.normalize(written)
         phones, word2ph = self._reader.phonemize(norm, inventory=self._inventory)
         known = symbol_table(self._inventory).known(phones)
         return [Span(self._code, text, norm, tuple(known), None if word2ph is None else tuple(word2ph))]
@@ -194,5 +198,5 @@ def _is_read(character: str, readable: frozenset[str]) -> bool:
         plain = unicodedata.normalize("NFKD", character)[0]
         return script_of(plain) in readable or plain.isascii() or "\u0370" <= character <= "\u03ff"
     if category == "So":  # ℃ and the like have plain forms, emoji have none
-        return unicodedata.normalize("NFKC", character) != character
+        return character == "°" or unicodedata.normalize("NFKC", character) != character
     return category not in ("Co", "Cn")

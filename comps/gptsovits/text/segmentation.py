@@ -1,7 +1,7 @@
 """Which language is spoken where: by script first, then by the sentence, then by the request's hint.
 
 Kana are Japanese, hangul Korean, Latin letters English. Chinese characters are what their clause says: with
-kana beside them Japanese, with hangul Korean, else Chinese, or what the hint names. Digits, marks and symbols
+kana beside them Japanese, else Chinese, or what the hint names. Digits, marks and symbols
 go with their neighbours.
 """
 
@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from comps.cores.errors import UnsupportedLanguage
+from comps.gptsovits.text.written import UNIT_LETTERS
 
 HINTS = ("auto", "auto_yue", "zh", "all_zh", "en", "ja", "all_ja", "ko", "all_ko", "yue", "all_yue")
 
@@ -26,12 +27,9 @@ _RUN = re.compile(
 )
 _CLAUSE_END = re.compile(r"[.!?。！？…\n;；]+[”’」』）\"')\]]*\s*|[,，、:：]+[”’」』）\"')\]]*\s*")
 _OPENING = re.compile(r"[“‘「『（(\[【《<\"'¿¡#@$€£¥￥₩+-]+$|[$€£¥￥₩#+-]?\d[\d.,:/-]*$")
-# After a number these are read with it in Chinese ("5km长" is 五千米长).
-_UNITS = re.compile(
-    r"(?:km/h|m/s|km/s|km|cm|mm|m|kg|mg|g|ml|dm|nm|l|w|kw|hz|khz|mhz|ghz|db|mb|gb|tb|kb|v|a|h|s|min)",
-    re.IGNORECASE,
-)
-_CHINESE = frozenset({"zh", "yue"})
+_AMOUNT_END = re.compile(r"\d°?$")
+_DEGREES = re.compile("[CF]")
+_WITH_UNITS = frozenset({"zh", "yue", "ja", "ko"})
 
 
 @dataclass
@@ -49,7 +47,7 @@ def language_spans(text: str, hint: str) -> list[tuple[str, str]]:
         return [("en", text)] if text else []
     runs = [_Run(match.lastgroup or "", match[0]) for match in _RUN.finditer(text)]
     _name_scripts(runs, hint)
-    _give_units_to_chinese(runs)
+    _free_units(runs)
     base = {"auto": "en", "auto_yue": "yue"}.get(hint, hint.removeprefix("all_"))
     return _merged(_settle_neutral(runs, base))
 
@@ -92,9 +90,9 @@ def _of_han(han: str, kinds: set[str], hint: str, chinese: str, *, has_kana: boo
     japanese_forms = _is_written_in(han, "euc_jp")
     if "kana" in kinds and japanese_forms:
         return "ja"
-    if hint == "ko" or (hint.startswith("auto") and "hangul" in kinds and len(han) <= 8):
+    if hint == "ko":
         return "ko"
-    # Neither kana nor hangul beside them: forms that only Japan has, or old forms in a text with kana.
+    # No kana beside them: forms that only Japan has, or old forms in a text with kana.
     bare_japanese = any(map(_is_japanese_only, han)) or (has_kana and not _is_written_in(han, "gb2312"))
     if hint.startswith("auto") and japanese_forms and bare_japanese:
         return "ja"
@@ -115,14 +113,19 @@ def _is_japanese_only(character: str) -> bool:
     return not any(_is_written_in(character, encoding) for encoding in ("gb2312", "big5", "euc_kr"))
 
 
-def _give_units_to_chinese(runs: Sequence[_Run]) -> None:
-    for before, run, after in zip(runs, runs[1:], [*runs[2:], None], strict=False):
-        if run.kind != "latin" or before.kind != "neutral" or not before.text[-1].isdigit():
-            continue
-        if _UNITS.fullmatch(run.text) and after is not None and after.kind in ("han", "neutral"):
-            neighbour = next((other.language for other in runs if other.language in _CHINESE), "")
-            if neighbour and (after.kind == "han" or not re.match(r"\s?\w", after.text)):
-                run.kind, run.language = "neutral", ""
+def _free_units(runs: Sequence[_Run]) -> None:
+    """After a number, the letters of a unit go with it: 5km长 is 五千米长."""
+    left = ""
+    for index, run in enumerate(runs):
+        before = runs[index - 1].text if index else ""
+        after = runs[index + 1].text if index + 1 < len(runs) else ""
+        letters = UNIT_LETTERS if before[-1:].isdigit() else _DEGREES
+        counted = run.kind == "latin" and _AMOUNT_END.search(before) and not after[:1].isdigit()
+        if counted and letters.fullmatch(run.text):
+            ahead = next((other.language for other in runs[index + 1 : index + 3] if other.language), "")
+            if (left or ahead) in _WITH_UNITS:
+                run.language = ""
+        left = run.language or left
 
 
 def _settle_neutral(runs: Sequence[_Run], base: str) -> Iterator[tuple[str, str]]:

@@ -8,7 +8,7 @@ from typing import Any
 from comps.cores.errors import MissingLanguageExtra
 from comps.gptsovits.text.segmentation import language_spans
 
-EXTRA = "parity"
+EXTRA = "test"
 
 _LANGUAGES = {
     "zh": "zh", "yue": "zh", "wuu": "zh", "zh-cn": "zh", "zh-tw": "x", "ko": "ko", "ja": "ja", "en": "en",
