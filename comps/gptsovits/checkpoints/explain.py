@@ -15,6 +15,7 @@ from comps.gptsovits.checkpoints.load import Part
 from comps.gptsovits.checkpoints.own import OwnModel
 from comps.gptsovits.checkpoints.parts import (
     Vocoder,
+    config_beside,
     read_bert,
     read_content,
     read_decoder,
@@ -135,7 +136,16 @@ def _config(checkpoint: Checkpoint) -> str:
         return "none in the file"
     if "t2s" in model:  # our own form
         model = {k: v for k, v in model.items() if not isinstance(v, Mapping | list)}
-    wanted = ("version", "head", "n_layer", "n_heads", "upsample_rates", "gin_channels", "sample_rate", "n_fft")
+    wanted = (
+        "version",
+        "head",
+        "n_layer",
+        "n_heads",
+        "upsample_rates",
+        "gin_channels",
+        "sample_rate",
+        "n_fft",
+    )
     keys = [key for key in wanted if key in model] or list(model)[:_SHOWN_CONFIG]
     return ", ".join(f"{key} {str(model[key])[:40]}" for key in keys)
 
@@ -213,20 +223,14 @@ def _load_hollow(checkpoint: Checkpoint, kind: Kind, version: Version, hollow: d
         vocoder = _any_vocoder() if FACTS[version].flow else None
         read_decoder(hollow, version=version, vocoder=vocoder, config=config)
     elif kind is Kind.VOCODER:
-        read_vocoder(hollow, config=config or _beside(checkpoint.path))
+        read_vocoder(hollow, config=config or config_beside(checkpoint.path))
     elif kind is Kind.SPEAKER:
         read_speaker(hollow)
     else:
-        beside = _beside(checkpoint.path)
-        if beside is None:
+        beside = config_beside(checkpoint.path)
+        if not beside:
             return
         (read_content if kind is Kind.CONTENT else read_bert)(hollow, config=beside)
-
-
-def _beside(path: Path) -> dict[str, Any] | None:
-    from comps.gptsovits.checkpoints.parts import config_beside
-
-    return config_beside(path) or None
 
 
 def _any_vocoder() -> Part[Vocoder]:

@@ -32,9 +32,11 @@ def rename(names: Iterable[str], table: Table, sizes: Mapping[str, int] | None =
     official: dict[str, str] = {}
     left_over = []
     for name in names:
+        if any(_pattern(pattern).fullmatch(name) for pattern in table.unused):
+            continue
         if (ours := _ours(name, table, sizes or {})) is not None:
             official[ours] = name
-        elif not any(_pattern(p).fullmatch(name) for p in table.unused):
+        else:
             left_over.append(name)
     return Renamed(official, left_over)
 

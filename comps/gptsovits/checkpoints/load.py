@@ -111,10 +111,10 @@ def _essential(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def add_to_digest(digest: Any, name: str, tensor: Tensor) -> None:
-    """Name, type, shape and numbers. The numbers as stored: what is written twice is the same twice."""
+    """Name, type, shape and numbers as stored: what is written twice is the same twice."""
     digest.update(f"{name}|{tensor.dtype}|{list(tensor.shape)}|".encode())
     data = tensor.detach().contiguous().reshape(-1)
-    if data.numel():
+    if data.numel() and not data.is_meta:
         digest.update(data.view(torch.uint8).numpy().data)
 
 

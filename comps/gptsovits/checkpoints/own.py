@@ -28,7 +28,7 @@ from comps.gptsovits.checkpoints.parts import (
 )
 from comps.gptsovits.checkpoints.reader import Checkpoint
 from comps.gptsovits.checkpoints.tables.encoders import CONTENT
-from comps.gptsovits.checkpoints.weights import Stored, Weights, Without
+from comps.gptsovits.checkpoints.weights import InMemory, Stored, Under, Weights, Without
 from comps.gptsovits.networks.cfm.decoder import CfmConfig, CfmDecoder
 from comps.gptsovits.networks.encoders.content import ContentEncoder
 from comps.gptsovits.networks.encoders.eres2net import SpeakerConfig, SpeakerEncoder
@@ -76,10 +76,12 @@ def save_model(
 class OwnModel:
     """The parts of an opened file in our own form."""
 
-    def __init__(self, checkpoint: Checkpoint) -> None:
+    def __init__(self, checkpoint: Checkpoint, *, tensors: Mapping[str, Tensor] | None = None) -> None:
+        """`tensors` stand in for the file's own."""
         if kind_of(checkpoint) is not Kind.MODEL:
             raise UnknownCheckpoint(f"{checkpoint.path.name} is not a model of the form {OWN_FORMAT}")
         self._checkpoint = checkpoint
+        self._all: Weights = Stored(checkpoint) if tensors is None else InMemory(tensors)
         self.config = checkpoint.config
         self._check_names()
 
@@ -119,7 +121,7 @@ class OwnModel:
         return fill(constructed(lambda: SpeakerEncoder(config)), self._weights("speaker"))
 
     def _weights(self, part: str) -> Weights:
-        return Stored(self._checkpoint, f"{part}.")
+        return Under(self._all, f"{part}.")
 
     def _section(self, name: str) -> dict[str, Any]:
         section = self.config.get(name)

@@ -59,12 +59,12 @@ def _opened(
     """The source with the first of `prefixes` that any name has taken off."""
     if isinstance(source, Mapping):
         prefix = _prefix(source, prefixes)
-        plain = {n.removeprefix(prefix): t for n, t in source.items() if n.startswith(prefix)}
+        plain = {name.removeprefix(prefix): tensor for name, tensor in source.items()}
         yield _Opened(InMemory(plain), dict(config or {}))
         return
-    path, beside = _file_of(Path(source))
+    path = _file_of(Path(source))
     with open_checkpoint(path) as checkpoint:
-        known = config if config is not None else checkpoint.config or beside
+        known = config if config is not None else checkpoint.config or config_beside(path)
         yield _Opened(Stored(checkpoint, _prefix(checkpoint.tensors, prefixes)), dict(known), checkpoint)
 
 
@@ -72,21 +72,26 @@ def _prefix(names: Mapping[str, object], prefixes: tuple[str, ...]) -> str:
     return next((p for p in prefixes if any(name.startswith(p) for name in names)), "")
 
 
-def _file_of(path: Path) -> tuple[Path, dict[str, Any]]:
-    """The weights of a folder or file, and the `config.json` beside them."""
-    if path.is_dir():
-        found = [path / name for name in WEIGHT_FILES if (path / name).is_file()]
-        if not found:
-            raise ModelNotReady(f"{path} has no weights", missing=f"{path.name}/{WEIGHT_FILES[1]}")
-        path = found[0]
+def _file_of(path: Path) -> Path:
+    """The weights in a folder, or the file itself."""
+    if not path.is_dir():
+        return path
+    found = [path / name for name in WEIGHT_FILES if (path / name).is_file()]
+    if not found:
+        raise ModelNotReady(f"{path} has no weights", missing=f"{path.name}/{WEIGHT_FILES[1]}")
+    return found[0]
+
+
+def config_beside(path: Path) -> dict[str, Any]:
+    """The `config.json` in the folder of a file; empty if there is none."""
     beside = path.parent / "config.json"
     if not beside.is_file():
-        return path, {}
+        return {}
     try:
         config = json.loads(beside.read_text(encoding="utf-8"))
     except (ValueError, RecursionError):
         raise CorruptCheckpoint(f"{beside} is not JSON") from None
-    return path, config if isinstance(config, dict) else {}
+    return config if isinstance(config, dict) else {}
 
 
 def constructed(build: Callable[[], N]) -> N:

@@ -20,19 +20,17 @@ class Weights(Protocol):
 
 
 class Stored:
-    """The tensors of a file, without `prefix` where they have it (those that have not are not shown)."""
+    """The tensors of a file, less `prefix` where they have it."""
 
     def __init__(self, checkpoint: Checkpoint, prefix: str = "") -> None:
         self._checkpoint = checkpoint
-        self._prefix = prefix
+        self._names = {name.removeprefix(prefix): name for name in checkpoint.tensors}
         self.shapes: dict[str, tuple[int, ...]] = {
-            name.removeprefix(prefix): info.shape
-            for name, info in checkpoint.tensors.items()
-            if name.startswith(prefix)
+            name: checkpoint.tensors[full].shape for name, full in self._names.items()
         }
 
     def read(self, name: str) -> Tensor:
-        return self._checkpoint.read(self._prefix + name)
+        return self._checkpoint.read(self._names[name])
 
 
 class InMemory:
@@ -55,6 +53,19 @@ class Without:
 
     def read(self, name: str) -> Tensor:
         return self._weights.read(name)
+
+
+class Under:
+    """Weights whose names begin with `prefix`, less the prefix."""
+
+    def __init__(self, weights: Weights, prefix: str) -> None:
+        self._weights, self._prefix = weights, prefix
+        self.shapes = {
+            name.removeprefix(prefix): s for name, s in weights.shapes.items() if name.startswith(prefix)
+        }
+
+    def read(self, name: str) -> Tensor:
+        return self._weights.read(self._prefix + name)
 
 
 # The two notations of weight norm: magnitude, direction.

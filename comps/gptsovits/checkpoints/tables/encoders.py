@@ -2,8 +2,11 @@
 
 from comps.gptsovits.checkpoints.keys import Rule, Table
 
-# `transformers` names these itself; the classifier on top of a pretrained file is not needed.
-CONTENT = Table(rules=(("{rest}", "model.{rest}"),))
+# `transformers` names these itself. What sits on top of some published files is not needed.
+CONTENT = Table(
+    rules=(("{rest}", "model.{rest}"),),
+    unused=("lm_head.*", "projector.*", "classifier.*", "final_proj.*", "label_embs_concat"),
+)
 
 BERT = Table(
     rules=(
@@ -13,7 +16,7 @@ BERT = Table(
         ("embeddings.{rest}", "model.embeddings.{rest}"),
         ("encoder.{rest}", "model.encoder.{rest}"),
     ),
-    unused=("pooler.*", "cls.*", "model.embeddings.position_ids"),
+    unused=("pooler.*", "cls.*", "embeddings.position_ids"),
 )
 
 
