@@ -2,7 +2,8 @@
 
 Speaks held-out sentences in held-out voices through the engine, as a user would, and measures: word error
 rate (Whisper), likeness of clone and reference (cosine of Resemblyzer embeddings), how often the right one
-of eight references is recognised, faults of length, real-time factor, time to first audio, file sizes.
+of eight references is recognised, how often the engine's guard warned, real-time factor, time to first
+audio, file sizes.
 `--copy-synthesis` leaves T2S out: tokens of real speech through the decoder, styled by another clip of the
 same voice. Prints a table and one JSON line last.
 """
@@ -47,6 +48,7 @@ class Spoken:
     rate: int
     seconds_to_make: float
     seconds_to_first: float
+    n_warnings: int = 0  # of the guard: too short, stuck, no end
 
     @property
     def seconds(self) -> float:
@@ -101,6 +103,7 @@ async def speak_all(
                     rate=handle.sample_rate,
                     seconds_to_make=time.perf_counter() - began,
                     seconds_to_first=first,
+                    n_warnings=len(handle.warnings),
                 )
             )
     return spoken
@@ -160,6 +163,7 @@ def figures_of(spoken: list[Spoken], references: list[Item]) -> tuple[dict[str, 
         "voices": len(references),
         "wer": wer([s.text for s in spoken], heard),
         "sentences_without_error": exact / len(spoken),
+        "sentences_with_warnings": sum(s.n_warnings > 0 for s in spoken) / len(spoken),
         "speaker_similarity": float(np.mean(likeness)),
         "recognised_of_8": recognised / len(spoken),
         "rtf": sum(s.seconds_to_make for s in spoken) / sum(s.seconds for s in spoken),

@@ -45,6 +45,7 @@ PROMPT_TAIL_SAMPLES = 9_600  # of silence that inference appends to a reference,
 FACTORS = (0.9, 1.0, 1.12)  # each utterance as three voices and tempos
 BERT_DIM = 16  # English has no BERT features; the layer is there because the layout has it
 GUIDED_HEADS = 2
+NORMALISER_WEIGHT = 0.01
 IGNORED = -100
 
 
@@ -60,7 +61,7 @@ class Rows:
 
 
 def collate(examples: list[Example], end_token: int, noise: float, rng: np.random.Generator) -> Rows:
-    """Examples padded to one size; a share `noise` of the tokens that are read, not predicted, is replaced."""
+    """Examples padded to one size; of the tokens that are read, a share `noise` is replaced."""
     p = max(len(e.phonemes) for e in examples)
     s = max(len(e.tokens) for e in examples)
     phonemes = np.zeros((len(examples), p), np.int64)
@@ -134,7 +135,12 @@ def loss_of(
     aside = -(wanted * real[:, None]).sum() / (looks.shape[1] * real.sum())
     right = ((logits.argmax(-1) == rows.targets) & real).sum() / real.sum()
     report = {"cross_entropy": float(main.detach()), "guidance": float(aside.detach()), "right": float(right)}
-    return main + guidance * aside, report
+    # Logits near log-probabilities, rather than those plus any constant: a repetition penalty multiplies
+    # logits, so that with a constant it would mean something else at every step.
+    normaliser = (logits.logsumexp(-1).square() * real).sum() / real.sum()
+    return main + guidance * aside + NORMALISER_WEIGHT * normaliser, report | {
+        "normaliser": float(normaliser.detach())
+    }
 
 
 def tokens_at(
