@@ -1,16 +1,16 @@
 """The recipe of the bundled model: one command a stage, `python -m comps.gptsovits.training.<stage>`.
 
-| stage      | makes                                                          | from                      |
+| stage      | makes                                                          | from                   |
 |------------|----------------------------------------------------------------|---------------------------|
-| `corpus`   | speech with text and phonemes                                  | Kokoro, WordNet           |
-| `features` | the content encoder, and where each phoneme lies               | the corpus                |
-| `codebook` | the quantizer, and the tokens of every utterance               | content encoder           |
-| `t2s`      | the transformer from phonemes to tokens                        | tokens, phonemes          |
-| `decoder`  | posterior encoder and vocoder, then the prior from tokens      | speech, tokens            |
-| `export`   | one safetensors file                                           | all of the above          |
-| `evaluate` | figures on voices and sentences that training never heard      | the file, the corpus      |
+| `corpus`   | speech with text and phonemes                                  | Kokoro, WordNet        |
+| `features` | the content encoder, and where each phoneme lies               | the corpus             |
+| `codebook` | the quantizer, and the tokens of every utterance               | content encoder        |
+| `t2s`      | the transformer from phonemes to tokens                        | tokens, phonemes       |
+| `decoder`  | posterior encoder and vocoder, then the prior from tokens      | speech, tokens         |
+| `export`   | one safetensors file                                           | all of the above       |
+| `evaluate` | figures on voices and sentences that training never heard      | the file, the corpus   |
 
-`python -m comps.gptsovits.training all` runs them in this order. Every stage has a progress bar, fixed seeds
+`python -m comps.gptsovits.training all` runs them in this order. Each has a progress bar, fixed seeds
 and a plot of its losses in `<work>/logs`; stopped, it goes on from its last checkpoint (`--minutes` stops it).
 `reading` measures T2S without a decoder.
 """
