@@ -9,6 +9,7 @@ from comps.gptsovits.engine.guard import (
     fault_of,
     max_tokens,
     salvaged,
+    speaking_rate,
     strangeness,
     stuck_from,
 )
@@ -84,3 +85,13 @@ def test_the_least_strange_attempt_has_about_the_expected_length() -> None:
 def test_the_maximum_leaves_room_for_slow_speech_and_is_bounded() -> None:
     for n in (1, 10, 100, 10_000):
         assert min(1_500, 2 * expected_tokens(n)) <= max_tokens(n) <= 1_500
+
+
+def test_a_clips_own_rate_moves_the_bands_within_reason() -> None:
+    assert speaking_rate(0, 0) == expected_tokens(1000) / 1000 - 0.004
+    assert speaking_rate(6.0, 50) == 3.0
+    assert speaking_rate(30.0, 50) == 3.2
+    assert speaking_rate(1.0, 50) == 1.6
+    tokens = speech(55)
+    assert fault_of(tokens, 40, has_ended=True) is None
+    assert fault_of(tokens, 40, has_ended=True, rate=3.2) is Fault.TOO_SHORT

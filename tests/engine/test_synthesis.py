@@ -36,7 +36,7 @@ def test_slices_join_to_the_whole(decoder: VitsDecoder, n_tokens: int, speed: fl
         vits_slices(decoder, tokens, phonemes, style, generator(), sample_rate=SAMPLE_RATE, speed=speed)
     )
     assert [part.is_last for part in parts] == [False] * (len(parts) - 1) + [True]
-    assert max(len(part.samples) for part in parts) <= SAMPLE_RATE
+    assert len(parts[0].samples) <= SAMPLE_RATE // 2
     joined = torch.cat([part.samples for part in parts])
     torch.testing.assert_close(joined, whole, rtol=1e-3, atol=2e-5)
 
@@ -52,7 +52,7 @@ def test_frames_that_come_in_pieces_give_the_same_samples(decoder: VitsDecoder) 
         lambda piece: decoder.vocoder(piece, style),
         config,
         sample_rate=SAMPLE_RATE,
-        window_seconds=0.4,
+        window_seconds=(0.2, 0.4),
     )
     joined = torch.cat([part.samples for part in parts])
     torch.testing.assert_close(joined, whole, rtol=1e-3, atol=2e-5)

@@ -96,6 +96,7 @@ async def _speak(
 
     with Engine(load(args)) as engine:
         voice = await _voice(args, engine)
+        await engine.ready()
         began = time.monotonic()
         handle = await engine.submit(SpeechRequest(text, voice, options))
         parts: list[np.ndarray] = []

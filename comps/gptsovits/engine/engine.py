@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from types import TracebackType
 from typing import TypeVar
@@ -62,14 +62,19 @@ class Engine:
         self._waiting: set[int] = set()
         self._running: set[int] = set()
         self._is_started = self._is_stopped = False
+        self._preparations: list[Future[None]] = []
 
     def start(self) -> None:
         """Starts the worker and readies the default model, which takes a moment in the background."""
         self._is_started = True
         self._worker.start()
         model = self._models.get(None)
-        self._worker.prepare(model)
-        self._readers.submit(_warm_up, tuple(code for code in model.languages if is_installed(code)))
+        languages = tuple(code for code in model.languages if is_installed(code))
+        self._preparations = [self._worker.prepare(model), self._readers.submit(_warm_up, languages)]
+
+    async def ready(self) -> None:
+        """Returns when the first request will be as fast as the next: weights packed, dictionaries loaded."""
+        await asyncio.gather(*map(asyncio.wrap_future, self._preparations))
 
     def stop(self) -> None:
         """Returns when the device is free. Requests under way fail with `EngineStopped`."""

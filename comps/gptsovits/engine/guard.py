@@ -4,7 +4,7 @@ Dropped and repeated words are the first complaint about this family of models. 
 fewer or far more than the phonemes need, a token that repeats for seconds, a loop, no end at all.
 
 English corpus speech has 1.6 to 3.5 tokens a phoneme (25 tokens a second; the middle is 2.3), so the bands
-below are wide: what lies outside is a fault, not a style.
+below are wide: what lies outside is a fault, not a style. A clip with a transcript tells its speaker's rate.
 """
 
 from collections import Counter
@@ -12,11 +12,15 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 TOKENS_PER_PHONEME = 2.4
-# A segment needs at least so many tokens a phoneme, once it has enough phonemes to tell.
-MIN_TOKENS_PER_PHONEME = 0.9
+TOKENS_PER_SECOND = 25
+SLOWEST, FASTEST = 3.2, 1.6  # rates that a clip is believed to have: the rest of it is silence, or not said
+MIN_PROMPT_PHONEMES = 10  # for the clip's rate to mean anything
+
+# A segment needs at least this share of the expected tokens, once it has enough phonemes to tell,
+LEAST_SHARE = 0.5
 MIN_PHONEMES_TO_JUDGE = 8
-# and is cut off at so many, and an allowance for breath.
-MAX_TOKENS_PER_PHONEME = 5.0
+# and is cut off at this multiple of them, and an allowance for breath.
+LARGEST_MULTIPLE = 2.1
 MAX_ALLOWANCE = 40
 MAX_TOKENS = 1_500  # a minute: the longest that the model was trained for
 
@@ -34,23 +38,32 @@ class Fault(StrEnum):
     STUCK = "got stuck on a sound"
 
 
-def expected_tokens(n_phonemes: int) -> int:
-    """How many tokens an ordinary speaker needs."""
-    return round(TOKENS_PER_PHONEME * n_phonemes) + 4
+def speaking_rate(seconds: float, n_phonemes: int) -> float:
+    """Tokens a phoneme of a clip with its transcript, or of an ordinary speaker where there is none."""
+    if n_phonemes < MIN_PROMPT_PHONEMES:
+        return TOKENS_PER_PHONEME
+    return min(SLOWEST, max(FASTEST, TOKENS_PER_SECOND * seconds / n_phonemes))
 
 
-def max_tokens(n_phonemes: int) -> int:
+def expected_tokens(n_phonemes: int, rate: float = TOKENS_PER_PHONEME) -> int:
+    """How many tokens a speaker of this rate needs."""
+    return round(rate * n_phonemes) + 4
+
+
+def max_tokens(n_phonemes: int, rate: float = TOKENS_PER_PHONEME) -> int:
     """Where a segment that has not ended is cut off."""
-    return min(MAX_TOKENS, int(MAX_TOKENS_PER_PHONEME * n_phonemes) + MAX_ALLOWANCE)
+    return min(MAX_TOKENS, int(LARGEST_MULTIPLE * rate * n_phonemes) + MAX_ALLOWANCE)
 
 
-def fault_of(tokens: Sequence[int], n_phonemes: int, *, has_ended: bool) -> Fault | None:
+def fault_of(
+    tokens: Sequence[int], n_phonemes: int, *, has_ended: bool, rate: float = TOKENS_PER_PHONEME
+) -> Fault | None:
     """The fault of a finished segment, or None."""
     if stuck_from(tokens) is not None:
         return Fault.STUCK
     if not has_ended:
         return Fault.NO_END
-    if n_phonemes >= MIN_PHONEMES_TO_JUDGE and len(tokens) < MIN_TOKENS_PER_PHONEME * n_phonemes:
+    if n_phonemes >= MIN_PHONEMES_TO_JUDGE and len(tokens) < LEAST_SHARE * rate * n_phonemes:
         return Fault.TOO_SHORT
     return None
 
@@ -85,8 +98,10 @@ def salvaged(tokens: Sequence[int]) -> list[int]:
     return list(tokens[: max(start + PERIODS.stop, PERIODS.stop)])
 
 
-def strangeness(tokens: Sequence[int], n_phonemes: int, fault: Fault) -> float:
+def strangeness(
+    tokens: Sequence[int], n_phonemes: int, fault: Fault, rate: float = TOKENS_PER_PHONEME
+) -> float:
     """Orders faulty attempts: the least strange is kept. Lengths by their ratio to the expected one."""
     kept = max(1, len(salvaged(tokens)))
-    expected = expected_tokens(n_phonemes)
+    expected = expected_tokens(n_phonemes, rate)
     return max(kept / expected, expected / kept) + (1.0 if fault is Fault.STUCK else 0.0)

@@ -63,6 +63,7 @@ class Job:
         prompt = torch.from_numpy(voice.prompt_tokens.copy()).long().to(device)
         phonemes = torch.tensor([*voice.prompt_phonemes.tolist(), *segment.phonemes], device=device)
         n_tokens = self.options.n_tokens
+        rate = guard.speaking_rate(voice.seconds, len(voice.prompt_phonemes))
         return Sequence(
             key=Key(self.id, index),
             phonemes=phonemes,
@@ -72,7 +73,8 @@ class Job:
             sampler=Sampler.of(self.options, t2s.config.end_token),
             generator=torch.Generator().manual_seed(derived_seed(self.seed, index, attempt, "tokens")),
             history=History.of_prompt(prompt, t2s.config.vocab_size),
-            max_tokens=n_tokens or guard.max_tokens(len(segment.phonemes)),
+            max_tokens=n_tokens or guard.max_tokens(len(segment.phonemes), rate),
+            rate=rate,
             is_guarded=n_tokens is None,
             attempt=attempt,
         )
@@ -82,7 +84,7 @@ class Job:
         return torch.Generator().manual_seed(derived_seed(self.seed, index, "noise"))
 
     def fail_attempt(self, sequence: Sequence, fault: guard.Fault) -> None:
-        strange = guard.strangeness(sequence.tokens, sequence.n_phonemes, fault)
+        strange = guard.strangeness(sequence.tokens, sequence.n_phonemes, fault, sequence.rate)
         attempt = Attempt(strange, guard.salvaged(sequence.tokens), fault)
         self.attempts.setdefault(sequence.key.segment, []).append(attempt)
 

@@ -27,6 +27,7 @@ class Sequence:
     generator: torch.Generator
     history: History
     max_tokens: int
+    rate: float = guard.TOKENS_PER_PHONEME  # of the speaker, for the guard
     is_guarded: bool = True
     attempt: int = 0
     tokens: list[int] = field(default_factory=list)
@@ -59,4 +60,4 @@ class Sequence:
     def fault(self) -> guard.Fault | None:
         if not self.is_guarded:
             return None
-        return guard.fault_of(self.tokens, self.n_phonemes, has_ended=self.has_ended)
+        return guard.fault_of(self.tokens, self.n_phonemes, has_ended=self.has_ended, rate=self.rate)

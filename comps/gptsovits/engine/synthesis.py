@@ -1,4 +1,4 @@
-"""Synthesis: a segment's tokens to audio, in slices of at most a second.
+"""Synthesis: a segment's tokens to audio, in slices.
 
 The prior and the flow of a VITS decoder run over the whole segment: they are cheap and look far. The vocoder
 is nearly all of the work and looks a fraction of a second far, so it runs in windows with that much context
@@ -11,7 +11,7 @@ on both sides; the windows join to what the whole would have been.
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -22,10 +22,10 @@ from comps.gptsovits.networks.vits.decoder import VitsDecoder
 from comps.gptsovits.networks.vocoders.bigvgan import BigVganConfig
 from comps.gptsovits.networks.vocoders.hifigan import HifiGanConfig
 
-FIRST_WINDOW_SECONDS = 0.5
-WINDOW_SECONDS = 1.0
+# Short at first, so that sound begins soon; then long, so that little of the work is context.
+WINDOW_SECONDS = (0.5, 1.0, 2.0)
 # BigVGAN looks so far that short windows would be mostly context.
-BIGVGAN_WINDOW_SECONDS = 3.0
+BIGVGAN_WINDOW_SECONDS = (1.0, 3.0)
 # How many samples (at its own stage's rate) an anti-aliased activation looks to each side.
 ACTIVATION_REACH = 6
 
@@ -98,26 +98,27 @@ def vocoded(
     config: HifiGanConfig | BigVganConfig,
     *,
     sample_rate: int,
-    window_seconds: float,
+    window_seconds: Sequence[float],
 ) -> Iterator[Slice]:
     """Frames `[1, C, F]`, in pieces, to slices of samples: as if all had been vocoded at once.
+
+    `window_seconds` are the lengths of the first windows; the last holds for all that follow.
 
     Where the cuts fall depends on the lengths alone, never on time: equal frames give equal samples.
     """
     hop, context = config.hop_length, vocoder_context(config)
-    size = max(1, math.floor(window_seconds * sample_rate / hop))
-    first = max(1, min(size, round(FIRST_WINDOW_SECONDS * sample_rate / hop)))
+    sizes = [max(1, round(seconds * sample_rate / hop)) for seconds in window_seconds]
     frames: Tensor | None = None
-    done = 0
+    done = n_windows = 0
     for piece, is_last in _flagged(pieces):
         frames = piece if frames is None else torch.cat([frames, piece], -1)
         available = frames.shape[-1] if is_last else frames.shape[-1] - context
         while done < available:
-            stop = min(available, done + (size if done else first))
+            stop = min(available, done + sizes[min(n_windows, len(sizes) - 1)])
             left = max(0, done - context)
             samples = vocode(frames[..., left : stop + context])[0]
             yield Slice(samples[(done - left) * hop : (stop - left) * hop], is_last and stop == available)
-            done = stop
+            done, n_windows = stop, n_windows + 1
 
 
 def _flagged(pieces: Iterable[Tensor]) -> Iterator[tuple[Tensor, bool]]:

@@ -12,6 +12,9 @@ from comps.gptsovits.engine.synthesis import Edges, Slice, cfm_slices, vits_slic
 from comps.gptsovits.networks.cfm.decoder import CfmDecoder
 from comps.gptsovits.networks.vits.decoder import VitsDecoder
 
+# Audio is passed on in pieces of at most this length.
+CHUNK_SECONDS = 1.0
+
 
 @dataclass
 class Utterance:
@@ -31,7 +34,10 @@ class Utterance:
         if not torch.isfinite(part.samples).all():
             raise SynthesisFailed("the decoder made samples that are not numbers")
         samples = np.ascontiguousarray(self.edges(part).float().cpu().numpy(), np.float32)
-        self.job.outlet.add(self.segment, samples, is_last=part.is_last)
+        n = int(CHUNK_SECONDS * self.job.model.sample_rate)
+        for start in range(0, max(1, len(samples)), n):
+            is_last = part.is_last and start + n >= len(samples)
+            self.job.outlet.add(self.segment, samples[start : start + n], is_last=is_last)
         return part.is_last
 
 
