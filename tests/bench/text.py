@@ -1,0 +1,55 @@
+"""`python -m tests.bench.text`: characters a second of one core for each language, and seconds to load it.
+
+Prints a table and one line of JSON; exit status 1 if a language is slower than 2,000 characters a second.
+Times are of this process alone, whatever else the machine does.
+"""
+
+import json
+import sys
+import time
+
+from comps.gptsovits.text.pipeline import phonemize
+from comps.gptsovits.text.registry import front_end, installed_languages
+
+REQUIRED = 2_000
+TEXTS = {
+    "en": "Dr. Smith paid $12.50 at 10:30 a.m. on March 5th, 2024; the weather, however, wasn't lovely. "
+    "I read about Kubernetes and smartwatches yesterday, and I'll read another of the 3,000 reports tomorrow. ",
+    "zh": "今天是2024年3月5日，天气真不错，我们一起去公园散步吧。"
+    "他花了1234.56元，买了3张票，"
+    "还不知道行不行。银行的行长说，重庆的重要会议在下午3点半开始，"
+    "大约有百分之六十的人同意。",
+    "yue": "今日係2024年3月5日，天氣好好，我哋一齊去公園行下啦。佢用咗一千二百蚊買咗三張飛，唔知道點解。",
+    "ja": "今日は2024年3月5日です。とても良い天気ですね。東京タワーまで歩いて行きましょう。"
+    "彼は1,234円で切符を3枚買って、友達と一緒に映画を見に行きました。",
+    "ko": "오늘은 2024년 3월 5일입니다. 날씨가 정말 좋네요. 우리 함께 공원에 산책하러 갈까요? "
+    "그는 12,345원을 내고 표를 세 장 샀는데, 같이 갈 사람이 없었습니다. ",
+}
+
+
+def main() -> int:
+    results = {}
+    for language in installed_languages():
+        began = time.process_time()
+        front_end(language)
+        loading = time.process_time() - began
+        phonemize(TEXTS[language], language)
+        text = "".join(f"{TEXTS[language]}{number}" for number in range(4_000 // len(TEXTS[language]) + 1))
+        began = time.process_time()
+        phonemize(text, language)
+        seconds = time.process_time() - began
+        results[language] = {
+            "characters_per_second": round(len(text) / seconds),
+            "loading_seconds": round(loading, 2),
+        }
+        verdict = "PASS" if len(text) / seconds >= REQUIRED else "FAIL"
+        print(
+            f"{language:<4} {len(text) / seconds:>9,.0f} characters/s   loaded in {loading:5.2f} s   {verdict}"
+        )
+    passed = all(result["characters_per_second"] >= REQUIRED for result in results.values())
+    print(json.dumps({"passed": passed, "required": REQUIRED, **results}))
+    return 0 if passed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
