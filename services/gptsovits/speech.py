@@ -18,6 +18,7 @@ from comps.cores.flights import SingleFlight
 from comps.cores.proto.frames import Frame, pack
 from comps.cores.proto.speech import SpeechFields
 from comps.cores.web.problems import problem_of
+from comps.cores.web.streaming import encode_aside, finish_aside
 from comps.gptsovits.engine.request import SpeechOptions, SpeechRequest
 from comps.gptsovits.voice import Voice
 from services.gptsovits.inference import Inference
@@ -137,19 +138,13 @@ class Speech:
         return speaker
 
 
-# Encoders that compute; the others only copy, and a thread would cost more than it saves.
-SLOW_FORMATS = frozenset(
-    {AudioFormat.MP3, AudioFormat.OPUS, AudioFormat.OGG, AudioFormat.FLAC, AudioFormat.AAC}
-)
-
-
 async def encoded(handle: SpeechHandle, encoder: Encoder) -> AsyncGenerator[bytes, None]:
     """The audio file in pieces, as its samples are made. Closing this cancels the request."""
     try:
         async for chunk in handle:
-            if data := await asyncio.to_thread(encoder.encode, chunk.samples):
+            if data := await encode_aside(encoder, chunk.samples):
                 yield data
-        if data := await asyncio.to_thread(encoder.finish):
+        if data := await finish_aside(encoder):
             yield data
     finally:
         handle.cancel()

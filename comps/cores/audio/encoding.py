@@ -86,6 +86,11 @@ class PcmEncoder:
         return b""
 
 
+def is_cheap(encoder: Encoder) -> bool:
+    """Whether it only copies samples: no work for a thread of its own."""
+    return isinstance(encoder, PcmEncoder | WavEncoder)
+
+
 UNKNOWN_SIZE = 0xFFFF_FFFF
 
 

@@ -9,6 +9,8 @@ from fastapi import Request
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from comps.cores.audio.encoding import Encoder, is_cheap
+from comps.cores.audio.waveform import Samples
 from comps.cores.errors import Cancelled
 
 Result = TypeVar("Result")
@@ -63,6 +65,17 @@ async def _resumed(first: bytes | None, chunks: AsyncGenerator[bytes, None]) -> 
             yield first
             async for chunk in chunks:
                 yield chunk
+
+
+async def encode_aside(encoder: Encoder, samples: Samples) -> bytes:
+    """`encoder.encode`, in a thread if it computes; what only copies is done before a thread would start."""
+    if is_cheap(encoder):
+        return encoder.encode(samples)
+    return await asyncio.to_thread(encoder.encode, samples)
+
+
+async def finish_aside(encoder: Encoder) -> bytes:
+    return encoder.finish() if is_cheap(encoder) else await asyncio.to_thread(encoder.finish)
 
 
 class AudioStream(StreamingResponse):

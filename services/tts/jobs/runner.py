@@ -25,6 +25,7 @@ from comps.cores.proto.jobs import JobState
 from comps.cores.proto.problems import Problem
 from comps.cores.proto.speech import GatewaySpeechRequest
 from comps.cores.web.problems import problem_of
+from comps.cores.web.streaming import encode_aside, finish_aside
 from services.tts.jobs.files import OutputFile
 from services.tts.jobs.run import JobRun, Plan
 from services.tts.jobs.store import JobRecord, JobStore
@@ -180,7 +181,7 @@ class Runner:
                     elif encoder is not None:
                         await self._take(run, event, encoder, output)
             if encoder is not None:
-                await self._put(run, await asyncio.to_thread(encoder.finish), output)
+                await self._put(run, await finish_aside(encoder), output)
                 run.rewrites = encoder.rewrites
             if output.finish(run.rewrites):
                 record.file = output.name
@@ -197,7 +198,7 @@ class Runner:
             return
         if found.audio:
             samples = from_int16(found.audio)
-            await self._put(run, await asyncio.to_thread(encoder.encode, samples), output)
+            await self._put(run, await encode_aside(encoder, samples), output)
             assert run.started is not None
             run.record.audio_seconds += len(found.audio) / BYTES_A_SAMPLE / run.started.sample_rate
         if frame.is_final:
