@@ -14,7 +14,7 @@ from comps.gptsovits.text.registry import front_end, installed_languages
 REQUIRED = 2_000
 TEXTS = {
     "en": "Dr. Smith paid $12.50 at 10:30 a.m. on March 5th, 2024; the weather, however, wasn't lovely. "
-    "I read about Kubernetes and smartwatches yesterday, and I'll read another of the 3,000 reports tomorrow. ",
+    "I read about Kubernetes and smartwatches yesterday, and I'll read 3,000 reports tomorrow. ",
     "zh": "今天是2024年3月5日，天气真不错，我们一起去公园散步吧。"
     "他花了1234.56元，买了3张票，"
     "还不知道行不行。银行的行长说，重庆的重要会议在下午3点半开始，"
@@ -38,14 +38,10 @@ def main() -> int:
         began = time.process_time()
         phonemize(text, language)
         seconds = time.process_time() - began
-        results[language] = {
-            "characters_per_second": round(len(text) / seconds),
-            "loading_seconds": round(loading, 2),
-        }
-        verdict = "PASS" if len(text) / seconds >= REQUIRED else "FAIL"
-        print(
-            f"{language:<4} {len(text) / seconds:>9,.0f} characters/s   loaded in {loading:5.2f} s   {verdict}"
-        )
+        speed = round(len(text) / seconds)
+        results[language] = {"characters_per_second": speed, "loading_seconds": round(loading, 2)}
+        verdict = "PASS" if speed >= REQUIRED else "FAIL"
+        print(f"{language:<4} {speed:>9,} characters/s   loaded in {loading:5.2f} s   {verdict}")
     passed = all(result["characters_per_second"] >= REQUIRED for result in results.values())
     print(json.dumps({"passed": passed, "required": REQUIRED, **results}))
     return 0 if passed else 1
