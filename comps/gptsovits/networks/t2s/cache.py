@@ -43,10 +43,14 @@ class KVCache:
         dtype: torch.dtype = torch.float32,
     ) -> None:
         shape = (config.n_layers, n_rows, config.n_heads, capacity, config.head_dim)
-        self.keys = torch.zeros(shape, device=device, dtype=dtype)
-        self.values = torch.zeros(shape, device=device, dtype=dtype)
+        self.keys, self.values = (self._allocate(shape, device, dtype) for _ in range(2))
         self.lengths = torch.zeros(n_rows, dtype=torch.long, device=device)  # positions filled
         self.n_phonemes = torch.zeros(n_rows, dtype=torch.long, device=device)
+
+    @staticmethod
+    def _allocate(shape: tuple[int, ...], device: torch.device | str, dtype: torch.dtype) -> Tensor:
+        # What is masked is still multiplied, by zero: it has to be a number.
+        return torch.zeros(shape, device=device, dtype=dtype)
 
     @property
     def capacity(self) -> int:

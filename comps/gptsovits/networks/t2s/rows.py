@@ -17,6 +17,11 @@ class RowwiseCache(KVCache):
     nothing is copied; the price is a call a row, which on a CPU is smaller than the copies it saves.
     """
 
+    @staticmethod
+    def _allocate(shape: tuple[int, ...], device: torch.device | str, dtype: torch.dtype) -> Tensor:
+        # Nothing is read before it is written, so the system need not find memory before that either.
+        return torch.empty(shape, device=device, dtype=dtype)
+
     def turn(self, rows: Tensor) -> RowwiseTurn:
         return RowwiseTurn(self, rows)
 
