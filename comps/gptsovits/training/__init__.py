@@ -1,7 +1,7 @@
 """The recipe of the bundled model: one command a stage, `python -m comps.gptsovits.training.<stage>`.
 
 | stage      | makes                                                          | from                   |
-|------------|----------------------------------------------------------------|---------------------------|
+|------------|----------------------------------------------------------------|------------------------|
 | `corpus`   | speech with text and phonemes                                  | Kokoro, WordNet        |
 | `features` | the content encoder, and where each phoneme lies               | the corpus             |
 | `codebook` | the quantizer, and the tokens of every utterance               | content encoder        |
@@ -11,6 +11,6 @@
 | `evaluate` | figures on voices and sentences that training never heard      | the file, the corpus   |
 
 `python -m comps.gptsovits.training all` runs them in this order. Each has a progress bar, fixed seeds
-and a plot of its losses in `<work>/logs`; stopped, it goes on from its last checkpoint (`--minutes` stops it).
+and a plot of its losses in `<work>/logs`; stopped (`--minutes` does it), it goes on from its last checkpoint.
 `reading` measures T2S without a decoder.
 """
