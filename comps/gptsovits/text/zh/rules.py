@@ -14,6 +14,7 @@ from comps.gptsovits.text.zh.numerals import by_telephone, cardinal, digit_by_di
 
 _NUMBER = r"[0-9]+(?:\.[0-9]+)?"
 _POWERS = "⁰¹²³⁴⁵⁶⁷⁸⁹ˣʸⁿ"
+_LONGEST_EXPONENT = 20
 _UNITS = {
     "cm2": "平方厘米", "cm²": "平方厘米", "cm3": "立方厘米", "cm³": "立方厘米", "cm": "厘米",
     "db": "分贝", "ds": "毫秒", "kg": "千克", "km": "千米",
@@ -91,6 +92,8 @@ def _arithmetic(match: re.Match[str]) -> str:
 
 def _power(match: re.Match[str]) -> str:
     exponent = match[0].translate(str.maketrans(_POWERS, "0123456789xyn"))
+    if len(exponent) > _LONGEST_EXPONENT:
+        exponent = digit_by_digit(exponent)
     return f"的{exponent}次方"
 
 

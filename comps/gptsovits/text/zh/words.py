@@ -78,7 +78,10 @@ class Segmenter:
                 yield Word(piece, "m" if _NUMERAL.match(piece) else "x")
 
     def _parts(self, word: str) -> tuple[str, str]:
-        """A word as two: its shortest dictionary word, and what is left before or after it."""
+        """A word as two: its shortest dictionary word, and what is left before or after it.
+
+        One in the middle counts as one at the end, as in the reference: the sizes are right, the text is not.
+        """
         shortest = min(self._subwords(word), key=len, default=word)
         if word.startswith(shortest):
             return shortest, word[len(shortest) :]
