@@ -1,0 +1,1 @@
+"""Measurements. Nothing here is collected as a test; run it by hand."""
