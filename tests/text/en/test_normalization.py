@@ -52,6 +52,13 @@ SAID = {
     "Mail test@example.com": "Mail test at example dot com",
     "See https://docs.python.org/3.": "See docs dot python dot org slash three.",
     "Call 555-0199.": "Call five five five, zero one nine nine.",
+    "Open 9am–5pm, Mon–Fri.": "Open nine A M to five P M, Monday to Friday.",
+    "$9.99/month, $.50, Rs. 500": "nine dollars and ninety-nine cents per month, fifty cents, five hundred rupees",
+    "a 50/50 chance, 95.5/100": "a fifty fifty chance, ninety-five point five out of one hundred",
+    "1.000.000, 1 000 000, 100k users": "one million, one million, one hundred thousand users",
+    "3 × 4, 5 - 3 = 2": "three times four, five minus three equals two",
+    "Washington, DC 20500": "Washington, D C two zero five zero zero",
+    "a 25-year-old, 5–6 hrs": "a twenty-five year old, five to six hours",
     # signs and marks
     "A dog & a bird": "A dog and a bird",
     "C++ and C#": "C plus plus and C sharp",

@@ -7,7 +7,7 @@ from comps.gptsovits.text.en.numbers import cardinal, ordinal
 _VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100}
 _COUNTED = (
     "act|appendix|article|book|chapter|class|episode|figure|grade|level|part|phase|scene|season|section|stage|"
-    "table|title|tome|type|vol|volume|war|bowl|olympiad|fantasy|rocky"
+    "table|title|tome|type|vol|pt|volume|war|bowl|olympiad|fantasy|rocky"
 )
 _CROWNED = (
     "alexander|benedict|boniface|catherine|charles|christian|clement|constantine|edward|elizabeth|ferdinand|francis|"
@@ -21,6 +21,9 @@ _COUNT = re.compile(rf"\b({_COUNTED})\.? {_NUMERAL}\b", re.IGNORECASE)
 _CROWN = re.compile(rf"\b({_CROWNED}) (?!I (?!of|was|is|and|in\b)){_NUMERAL}\b", re.IGNORECASE)
 
 
+_IN_FULL = {"vol": "volume", "pt": "part"}
+
+
 def spell_roman(text: str) -> str:
     """ "Chapter IV" → "Chapter four", "Henry VIII" → "Henry the eighth"."""
     text = _COUNT.sub(_count, text)
@@ -29,7 +32,8 @@ def spell_roman(text: str) -> str:
 
 def _count(match: re.Match[str]) -> str:
     value = _value(match[2])
-    return f"{match[1]} {cardinal(str(value))}" if value else match[0]
+    word = _IN_FULL.get(match[1].lower(), match[1])
+    return f"{word} {cardinal(str(value))}" if value else match[0]
 
 
 def _crown(match: re.Match[str]) -> str:

@@ -54,7 +54,9 @@ _SAINT = re.compile(r"\bSt\.? (?=[A-Z][a-z])")
 _STREET = re.compile(
     r"(?<=[A-Za-z] )St\b\.?(?= *(?:[,.;!?]|$|[a-z]|[A-Z]{2}\b))|(?<=\d(?:st|nd|rd|th) )St\b\.?"
 )
-_DRIVE = re.compile(r"(?<=[a-z] )Dr\b\.?(?= *(?:[,;!?]|$))")
+_DRIVE = re.compile(
+    r"(?<=[a-z] )Dr\b\.?(?= *(?:[,;!?]|$))|(?<=[a-z] )Dr\.(?= (?:and|or|in|to|near|is|was|on|at)\b)"
+)
 _TITLE = re.compile(
     rf"\b({_any(_TITLES)})\.(?= ?[A-Z])|\b(Mrs|Mr|Ms|Dr|Prof)\b\.?(?= ?[A-Z])|\b(Mrs|Mr|Ms|Prof)\."
 )
@@ -66,6 +68,8 @@ _MONTH = re.compile(
 )
 _LONG_MONTHS = "|".join(_MONTHS.values())
 _DAY = re.compile(rf"\b({_any(_DAYS)})\.?(?=,? (?:\d|{_any(_MONTHS)}|{_LONG_MONTHS}))|\b(Tues|Thurs|Wed)\.")
+_INCHES = re.compile(r"(?<=\d) in\.(?= ?[,;)]|$)")
+_DAYS_RANGE = re.compile(rf"\b({_any(_DAYS)})\.? ?[–-] ?({_any(_DAYS)})\b(?:\.(?= [a-z]))?")
 _NUMBER = re.compile(r"\b[Nn]os?\. ?(?=\d)")
 _HALF_OF_DAY = re.compile(
     r"\b([ap])\. ?m\.(?= *([a-z\d]?))|\b([ap])\.m\b|(?<=\d)( ?)([ap]m|[AP]M)\b", re.IGNORECASE
@@ -97,10 +101,13 @@ def expand_abbreviations(text: str) -> str:
     text = _OTHER.sub(lambda m: _other(text, m), text)
     text = _NUMBER.sub("number ", text)
     text = _MONTH.sub(lambda m: _MONTHS[m[1] or m[2] or m[3]], text)
+    text = _INCHES.sub(" inches", text)
+    text = _DAYS_RANGE.sub(lambda m: f"{_DAYS[m[1]]} to {_DAYS[m[2]]}", text)
     text = _DAY.sub(lambda m: _DAYS[m[1] or m[2]], text)
     text = _ERAS.sub(lambda m: " ".join(re.sub(r"\W", "", m[0])) + " ", text)
     text = _HALF_OF_DAY.sub(lambda m: _half_of_day(text, m), text)
-    text = _LOWER_DOTTED.sub(lambda m: " ".join(m[0].replace(".", "").upper()) + _stop(text, m), text)
+    text = _LOWER_DOTTED.sub(lambda m: " ".join(m[0].replace(".", "").upper()), text)
+    text = re.sub(r"(?<=[AP] M) ?[–-] ?(?=\d)", " to ", text)
     text = _INITIALS.sub(lambda m: " ".join(re.sub(r"[^A-Z]", "", m[0])) + " ", text)
     end = len(text.rstrip())
     return _DOTTED.sub(lambda m: m[1].replace(".", "") + ("." if m.end() >= end else ""), text)

@@ -17,7 +17,7 @@ _YEAR_LAST = re.compile(
     rf"{_NO_DIGIT_BEFORE}(\d{{1,2}})([-/.])(\d{{1,2}})\2(\d{{4}}|\d{{2}}){_NO_DIGIT_AFTER}"
 )
 _NO_YEAR = re.compile(
-    rf"\b(on|by|before|after|until|till|since|from|dated|due|of) (\d{{1,2}})/(\d{{1,2}}){_NO_DIGIT_AFTER}",
+    rf"\b(on|by|before|after|until|till|since|from|dated|due) (\d{{1,2}})/(\d{{1,2}}){_NO_DIGIT_AFTER}",
     re.IGNORECASE,
 )
 _MONTH_DAY = re.compile(

@@ -23,8 +23,15 @@ _ALL_DAY = re.compile(rf"{_NOT_IN_NUMBER}24/7\b")
 _NINE_ELEVEN = re.compile(rf"{_NOT_IN_NUMBER}9/11\b(?!/)")
 _MIXED = re.compile(rf"{_NOT_IN_NUMBER}(\d{{1,6}}) (\d{{1,3}})/(\d{{1,3}})(?![\w/])")
 _FRACTION = re.compile(rf"{_NOT_IN_NUMBER}(\d{{1,12}})/(\d{{1,12}})(?![\d/])")
+_OUT_OF = re.compile(rf"{_NOT_IN_NUMBER}(\d{{1,9}}\.\d{{1,9}})/(\d{{1,9}})(?![\d/])")
+_LARGEST_DENOMINATOR = 20
 _RATIO = re.compile(rf"{_NOT_IN_NUMBER}(\d{{1,9}}) ?: ?(\d{{1,9}})(?![\d:])")
-_BETWEEN = re.compile(rf"(?<![\w.,/:-])({AMOUNT}) ?(?:–|-) ?({AMOUNT})(?![\w-]|[.,/]\d)")
+_BETWEEN = re.compile(rf"(?<![\w.,/:-])({AMOUNT})(?: ?– ?|-)({AMOUNT})(?![\w-]|[.,/]\d)")
+_POINTS_IN_THOUSANDS = re.compile(r"(?<![\w.,])\d{1,3}(?:\.\d{3}){2,6}(?![\w.]|,\d)")
+_SPACES_IN_THOUSANDS = re.compile(r"(?<!\d )(?<![\w.,])[1-9]\d{0,2}(?: \d{3}){2,6}(?![\w.]| \d)")
+_SCALE = re.compile(rf"(?<![\w.,])({AMOUNT})(k|M|B)(?= [a-z])")
+_SCALES = {"k": "thousand", "M": "million", "B": "billion"}
+_ZIP = re.compile(r"(?<=\b[A-Z]{2} )(\d{5})(?:-(\d{4}))?(?![\w-])")
 _SERIES = re.compile(r"(?<![\w.,])(\d{1,24}(?:-\d{1,24}){2,12})(?![\w-])")
 _ORDINAL = re.compile(r"(?<![\w.])(\d{1,3}(?:,\d{3}){1,4}|\d{1,15})(?:st|nd|rd|th)\b", re.IGNORECASE)
 _TIMES = re.compile(rf"(?<![\w.,])({AMOUNT})[xX](?!\w)")
@@ -35,7 +42,8 @@ _SUM_SIGNS = {
     "<=": "is at most",
     "≥": "is at least", ">=": "is at least", "≠": "is not equal to", "≈": "is about",
 }  # fmt: skip
-_BY = re.compile(r"(?<=\d) ?[x×] ?(?=\d)")
+_BY = re.compile(r"(?<=\d)[x×](?=\d)|(?<=\d) x (?=\d)")
+_ROOT = re.compile(r"√ ?(?=\d)")
 _POWER = re.compile(r"\^\{?(-?\d{1,6}|n)\}?")
 _SCIENTIFIC = re.compile(r"(?<![\w.])(\d{1,12}(?:\.\d{1,12})?)[eE]([+-]?)(\d{1,3})(?!\w)")
 _MINUS = re.compile(r"(?<![\w.,)\]%-])[-–](?=\.?\d)")
@@ -54,11 +62,17 @@ def speak_figures(text: str) -> str:
     text = _WORLD_PHONE.sub(lambda m: f"plus {digits(m[1])}, {_groups(m[2])}", text)
     text = _PLAIN_PHONE.sub(lambda m: f"plus {digits(m[1])}", text)
     text = _EMERGENCY.sub(lambda m: digits(m[1]), text)
+    text = _POINTS_IN_THOUSANDS.sub(lambda m: m[0].replace(".", ""), text)
+    text = _SPACES_IN_THOUSANDS.sub(lambda m: m[0].replace(" ", ""), text)
+    text = _ZIP.sub(lambda m: ", ".join(map(digits, filter(None, m.groups()))), text)
+    text = _SCALE.sub(lambda m: f"{spoken(m[1])} {_SCALES[m[2]]}", text)
+    text = _ROOT.sub("square root of ", text)
     text = _DOTTED.sub(_dotted, text)
     text = _ALL_DAY.sub("twenty-four seven", text)
     text = _NINE_ELEVEN.sub("nine eleven", text)
     text = _MIXED.sub(lambda m: f"{cardinal(m[1])} and {_a(fraction(m[2], m[3]))}", text)
-    text = _FRACTION.sub(lambda m: fraction(m[1], m[2]), text)
+    text = _OUT_OF.sub(lambda m: f"{spoken(m[1])} out of {cardinal(m[2])}", text)
+    text = _FRACTION.sub(lambda m: _fraction(m[1], m[2]), text)
     text = _RATIO.sub(lambda m: f"{cardinal(m[1])} to {cardinal(m[2])}", text)
     text = _BETWEEN.sub(lambda m: f"{spoken(m[1])} to {spoken(m[2])}", text)
     text = _SERIES.sub(lambda m: ", ".join(digits(part) for part in m[1].split("-")), text)
@@ -77,6 +91,16 @@ def speak_figures(text: str) -> str:
 def _phone(match: re.Match[str]) -> str:
     groups = [group for group in match.groups() if group]
     return ("plus " if groups[0].startswith("+") else "") + ", ".join(map(digits, groups))
+
+
+def _fraction(over: str, under: str) -> str:
+    """Small denominators make fractions; "50/50" and "95/100" are said otherwise."""
+    if over == under:
+        return f"{cardinal(over)} {cardinal(under)}"
+    if len(under) > 3 or int(under) > _LARGEST_DENOMINATOR:
+        joint = "out of" if len(over) < len(under) or over < under else "over"
+        return f"{cardinal(over)} {joint} {cardinal(under)}"
+    return fraction(over, under)
 
 
 def _groups(written: str) -> str:

@@ -32,6 +32,7 @@ _SIGNS = {
     "₩": Currency("won", "won", "jeon", "jeon"),
     "₹": Currency("rupee", "rupees", "paisa", "paise"),
     "₽": Currency("ruble", "rubles", "kopeck", "kopecks"),
+    "Rs.": Currency("rupee", "rupees", "paisa", "paise"),
     "₿": Currency("bitcoin", "bitcoins"),
     "₺": Currency("lira", "lira", "kurus", "kurus"),
     "₫": Currency("dong", "dong"),
@@ -59,16 +60,23 @@ _CODE = "|".join(_CODES)
 AMOUNT = r"(?:\d{1,3}(?:,\d{3}){1,6}|\d{1,24})(?:\.\d{1,24})?"
 _SCALE = r"(?: ?(thousand|million|billion|trillion)\b|(k|K|[Mm]n?|MM|[Bb]n?|[Tt]n)\b)?"
 _BEFORE = re.compile(
-    rf"(?<![A-Za-z\d])(-?)(?:({_SIGN})|({_CODE}) ?) ?(-?)({AMOUNT})"
+    rf"(?<![A-Za-z\d])(-?)(?:({_SIGN})|({_CODE}) ?) ?(-?)({AMOUNT}|\.\d{{1,4}})"
     rf"(?: ?[–-] ?(?:{_SIGN})?({AMOUNT}))?{_SCALE}"
 )
 _AFTER = re.compile(rf"(?<![\w.,])(-?)({AMOUNT}){_SCALE} ?(?:({_SIGN})(?!\d)|({_CODE})\b)")
+_PER = re.compile(r"(?<=[a-z] )/ ?([A-Za-z]{1,12})\b")
+_PER_UNITS = {
+    "kg": "kilogram", "g": "gram", "lb": "pound", "oz": "ounce", "h": "hour", "hr": "hour", "mo": "month",
+    "yr": "year", "wk": "week", "min": "minute", "l": "liter", "L": "liter", "gal": "gallon",
+    "sqft": "square foot",
+}  # fmt: skip
 _CENTS = re.compile(rf"(?<![\w.,])({AMOUNT}) ?¢")
 
 
 def speak_money(text: str) -> str:
     """ "$0.99" → "ninety-nine cents", "€5–9" → "five to nine euros"."""
     text = _BEFORE.sub(_sign_first, text)
+    text = _PER.sub(lambda m: " per " + _PER_UNITS.get(m[1], m[1]), text)
     text = _AFTER.sub(_sign_last, text)
     return _CENTS.sub(lambda m: f"{spoken(m[1])} {'cent' if m[1] == '1' else 'cents'}", text)
 
@@ -92,6 +100,7 @@ def _say(currency: Currency, amount: str, scale: str) -> str:
     if scale:
         return f"{spoken(amount)} {scale} {currency.many}"
     whole, _, part = amount.replace(",", "").partition(".")
+    whole = whole or "0"
     if len(part) > 2:
         return f"{spoken(amount)} {currency.many}"
     small = int(part.ljust(2, "0")) if part else 0
