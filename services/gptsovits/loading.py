@@ -8,6 +8,7 @@ from comps.gptsovits.checkpoints.build import load_model, load_pair
 from comps.gptsovits.devices import Device, machine_device
 from comps.gptsovits.engine import Engine
 from comps.gptsovits.model import Model
+from comps.gptsovits.text.registry import use_models
 from services.gptsovits.inference import LoadedModel
 from services.gptsovits.settings import GptSovitsSettings
 from services.gptsovits.sources import ModelSource, source_of
@@ -24,7 +25,9 @@ def load_engine(settings: GptSovitsSettings) -> LoadedModel:
         raise InvalidOption(str(error)) from error
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)
-    model = _model(source_of(settings), device)
+    source = source_of(settings)
+    use_models(source.assets_folder)
+    model = _model(source, device)
     engine = Engine(model, queue_capacity=settings.queue_capacity, max_running=settings.max_running)
     health = ModelHealth(
         id=model.id,

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterable
 from importlib.util import find_spec
+from pathlib import Path
 from types import ModuleType
 
 from comps.cores.errors import MissingLanguageExtra, UnsupportedLanguage
@@ -16,6 +17,7 @@ logger = logging.getLogger(__name__)
 LANGUAGES = ("en", "zh", "ja", "ko", "yue")
 
 _front_ends: dict[str, FrontEnd] = {}
+_models: Path | None = None
 _locks = {code: threading.Lock() for code in LANGUAGES}
 
 
@@ -35,9 +37,16 @@ def front_end(code: str) -> FrontEnd:
             if not _is_installed(package):
                 raise MissingLanguageExtra(code, extra=package.EXTRA)
             began = time.perf_counter()
-            _front_ends[code] = package.front_end()
+            takes_models = _models is not None and getattr(package, "TAKES_MODELS", False)
+            _front_ends[code] = package.front_end(models=_models) if takes_models else package.front_end()
             logger.info("loaded the %s front end in %.1f s", code, time.perf_counter() - began)
         return _front_ends[code]
+
+
+def use_models(folder: Path) -> None:
+    """Front ends that are built from now on may use models in a folder (Mandarin: g2pW, if it is there)."""
+    global _models
+    _models = folder
 
 
 def is_installed(code: str) -> bool:

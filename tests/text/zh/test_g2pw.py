@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from comps.cores.errors import ModelNotReady
+from comps.gptsovits.text import registry
 from comps.gptsovits.text.zh import front_end
 from comps.gptsovits.text.zh.corrections import Corrections
 from comps.gptsovits.text.zh.frontend import MandarinFrontEnd
@@ -82,3 +83,10 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 def test_without_a_model_the_dictionary_reads(tmp_path: Path) -> None:
     found = front_end(models=tmp_path)
     assert found.phonemize("我行大", inventory="v2")[0][2:4] == ["x", "ing2"]
+
+
+def test_the_registry_hands_the_folder_of_models_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "_front_ends", {})
+    monkeypatch.setattr(registry, "_models", None)
+    registry.use_models(MODELS / "v2")
+    assert registry.front_end("zh").phonemize("我行大", inventory="v2")[0][2:4] == ["h", "ang2"]

@@ -45,10 +45,10 @@ class MandarinFrontEnd:
 
     @classmethod
     def with_models(cls, models: Path | None) -> "MandarinFrontEnd":
-        """With g2pW if it is in the folder `models` and can be run; without it otherwise."""
+        """With g2pW if it is in the folder `models` or its parent and can be run; without it otherwise."""
         from comps.gptsovits.text.zh.g2pw import G2pwReader, find_model
 
-        found = find_model(models) if models else None
+        found = models and (find_model(models) or find_model(models.parent))
         if not found:
             return cls()
         if not (find_spec("onnxruntime") and find_spec("opencc")):
