@@ -29,6 +29,7 @@ from comps.gptsovits.text.zh.written_numbers import read_numbers
         ("10-20%", "百分之十到百分之二十"),
         ("3-2=1", "三减二等于一"),
         ("比例16:9", "比例十六比九"),
+        ("比分是3-2", "比分是三比二"),
         ("8:30", "八点半"),
     ],
 )

@@ -44,6 +44,10 @@ def _ratio(match: re.Match[str]) -> str:
     return f"{number(match['begin'])}比{number(match['end'])}"
 
 
+def _score(match: re.Match[str]) -> str:
+    return match["is"] + _ratio(match)
+
+
 def _range(match: re.Match[str]) -> str:
     begin, end, measure = cardinal(match["begin"]), match["end"], match["measure"]
     if measure == "%":
@@ -62,6 +66,8 @@ _RULES: tuple[Rule, ...] = tuple(
             r"(?![0-9\-])",
             _telephone,
         ),
+        # 比分3-2
+        (r"(?<=比分)(?P<is>[是为為]?)(?P<begin>[0-9]{1,3})[-:：](?P<end>[0-9]{1,3})(?![0-9:：])", _score),
         # 2024-5-6, 2024/5/6
         (
             r"(?<![0-9\-/.])(?P<year>[12][0-9]{3})(?P<mark>[-/.])(?P<month>0?[1-9]|1[0-2])(?P=mark)"
