@@ -51,7 +51,7 @@ import sys, urllib.request
 urllib.request.urlopen(urllib.request.Request(sys.argv[1] + "/torch/", method="HEAD"), timeout=float(sys.argv[2]))
 PYTHON
 }
-pip_install() { "$venv" -m pip install --quiet --disable-pip-version-check "$@"; }
+pip_install() { "$venv" -m pip install --quiet --quiet --disable-pip-version-check "$@"; }
 
 install_torch() {
     if "$venv" -c "import importlib.metadata as m; assert m.version('torch') >= '2.11'" 2>/dev/null; then

@@ -86,12 +86,12 @@ def read_query(request: Request, model: type[AnyModel]) -> AnyModel:
     return model.model_validate(fields)
 
 
-def body_schema(model: type[BaseModel], *, files: dict[str, str]) -> dict[str, Any]:
+def body_schema(model: type[BaseModel], *, files: dict[str, str] | None = None) -> dict[str, Any]:
     """What OpenAPI says of a body that `read_body` reads: the model as JSON, or as a form with `files`."""
     schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
     schema = _inlined(schema, schema.pop("$defs", {}))
     form = json.loads(json.dumps(schema))
-    for name, description in files.items():
+    for name, description in (files or {}).items():
         form["properties"][name] = {"type": "string", "format": "binary", "description": description}
     form.pop("additionalProperties", None)
     content = {"application/json": {"schema": schema}, "multipart/form-data": {"schema": form}}
