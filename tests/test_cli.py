@@ -1,5 +1,6 @@
 """The command line, through its own front door, with a tiny random model."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -120,3 +121,23 @@ def test_help_imports_no_torch() -> None:
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_bench_measures_both_stages_and_the_whole(
+    model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["bench", "--model", str(model), "--tokens", "12", "--requests", "2", "--concurrent", "2"]
+    assert main([*arguments, "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    for name in (
+        "t2s_tokens_per_second",
+        "t2s_ratio_exact",
+        "t2s_ratio",
+        "t2s_ratio_8",
+        "decoder_ratio",
+        "rtf",
+        "first_audio_p50",
+        "first_audio_p95",
+        "peak_memory_bytes",
+    ):
+        assert figures[name] > 0, name

@@ -1,0 +1,120 @@
+"""`gptsovits bench`: how fast a model is here."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import platform
+import resource
+import sys
+from typing import TYPE_CHECKING
+
+from comps.cores.errors import InvalidOption
+from comps.gptsovits.commands.shared import add_model_options, demo_clip, load, read_clip
+
+if TYPE_CHECKING:
+    from comps.gptsovits.model import Model
+
+CONCURRENT_ROWS = 8
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = subparsers.add_parser("bench", help="measure tokens, audio, first audio and memory")
+    parser.add_argument("--synthetic", metavar="VERSION", help="official sizes, random weights, no files")
+    parser.add_argument("--requests", type=int, default=4, help="how many are timed (default: 4)")
+    parser.add_argument("--concurrent", type=int, default=1, help="how many at once (default: 1)")
+    parser.add_argument("--tokens", type=int, default=100, help="a measurement of a stage (default: 100)")
+    parser.add_argument("--json", action="store_true", help="one line of JSON and nothing else")
+    add_model_options(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    if min(args.requests, args.concurrent) < 1 or not 11 <= args.tokens <= 250:
+        raise InvalidOption("--requests and --concurrent are at least 1, --tokens 11 to 250")
+    figures = _figures(args)
+    if args.json:
+        print(json.dumps(figures))
+        return 0
+    for name, value in figures.items():
+        print(f"{name:26} {value if isinstance(value, str | int) else _shown(value)}")
+    return 0
+
+
+def _figures(args: argparse.Namespace) -> dict[str, float | int | str | None]:
+    import torch
+
+    from comps.gptsovits.bench import parts
+    from comps.gptsovits.networks.vits.decoder import VitsDecoder
+
+    model = _model(args)
+    plain = parts.plain_tokens_per_second(model, args.tokens) if model.device.type == "cpu" else None
+    single = parts.tokens_per_second(model, 1, args.tokens)
+    several = parts.tokens_per_second(model, CONCURRENT_ROWS, args.tokens)
+    ours, whole = None, None
+    if isinstance(model.decoder, VitsDecoder):
+        ours, whole = parts.decoder_seconds(model, args.tokens)
+    speech = asyncio.run(_speech(args, model))
+    return {
+        "model": model.id,
+        "machine": f"{platform.machine()}, {model.device}, {torch.get_num_threads()} threads",
+        "t2s_tokens_per_second": single,
+        "t2s_tokens_per_second_8": several,
+        "t2s_plain_tokens_per_second": plain,
+        "t2s_ratio_exact": single / plain if plain else None,
+        "t2s_ratio": single / plain if plain else None,
+        "t2s_ratio_8": several / plain if plain else None,
+        "decoder_rtf": ours,
+        "decoder_ratio": whole / ours if whole and ours else None,
+        **speech,
+        "peak_memory_bytes": _peak_memory(),
+    }
+
+
+async def _speech(args: argparse.Namespace, model: Model) -> dict[str, float | int]:
+    from comps.gptsovits.bench.speech import speech_figures
+    from comps.gptsovits.bench.synthetic import synthetic_voice
+    from comps.gptsovits.engine import Engine
+
+    with Engine(model) as engine:
+        if args.synthetic:
+            voice = synthetic_voice(model)
+        else:
+            clip, text = demo_clip()
+            voice = (await engine.profile(read_clip(clip), text=text)).voice
+        figures = await speech_figures(
+            engine, model, voice, n_requests=args.requests, n_at_once=args.concurrent
+        )
+    return {
+        "concurrent": args.concurrent,
+        "rtf": figures.rtf,
+        "first_audio_p50": figures.first_audio_p50,
+        "first_audio_p95": figures.first_audio_p95,
+        "underruns": figures.underruns,
+    }
+
+
+def _model(args: argparse.Namespace) -> Model:
+    if args.synthetic is None:
+        return load(args)
+    import torch
+
+    from comps.gptsovits.bench.synthetic import synthetic_model
+    from comps.gptsovits.versions import Version
+
+    if args.threads is not None:
+        torch.set_num_threads(args.threads)
+    try:
+        version = Version.parse(args.synthetic)
+    except ValueError as error:
+        raise InvalidOption(str(error)) from error
+    return synthetic_model(version)
+
+
+def _peak_memory() -> int:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024  # kilobytes on Linux
+
+
+def _shown(value: float | None) -> str:
+    return "not measured" if value is None else f"{value:.3g}"
