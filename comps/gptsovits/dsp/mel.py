@@ -47,8 +47,9 @@ def mel_filters(rate: int, n_fft: int, n_mels: int) -> Tensor:
     low, centre, high = edges[:-2, None], edges[1:-1, None], edges[2:, None]
     rising = (bins - low) / (centre - low)
     falling = (high - bins) / (high - centre)
-    triangles = np.clip(np.minimum(rising, falling), 0.0, None)  # [n_mels, K]
-    return torch.from_numpy(triangles * 2.0 / (high - low)).float()
+    # Rounded to float32 before the areas are made equal, as in librosa: equal to the last bit.
+    triangles = np.clip(np.minimum(rising, falling), 0.0, None).astype(np.float32)  # [n_mels, K]
+    return torch.from_numpy(triangles * (2.0 / (high - low))).float()
 
 
 # Slaney's scale: 15 mels up to the knee at 1 kHz, then 27 mels for each factor of 6.4.

@@ -62,7 +62,8 @@ class StyleEncoder(nn.Module):
         """`mask [B, T]` is True where the spectrogram holds data."""
         x = spectrogram[:, : self.n_bins].transpose(1, 2)  # [B, T, K]
         for linear in self.spectral:
-            x = F.mish(linear(x))
+            x = linear(x)
+            x = x * torch.tanh(F.softplus(x))  # Mish, in the arithmetic of the reference implementation
         x = x.transpose(1, 2)  # [B, C, T]
         for conv in self.temporal:
             x = conv(x)
@@ -71,7 +72,7 @@ class StyleEncoder(nn.Module):
             x = x * mask[..., None].to(x.dtype)
         x = self.out(self.attention(x, mask))  # [B, T, G]
         if mask is None:
-            return x.mean(1)[..., None]
+            return (x / x.shape[1]).sum(1)[..., None]
         weights = mask.to(x.dtype)[..., None]
         return ((x * weights).sum(1) / weights.sum(1))[..., None]
 

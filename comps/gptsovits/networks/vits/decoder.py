@@ -100,5 +100,5 @@ class VitsDecoder(nn.Module):
     def decode(
         self, tokens: Tensor, phonemes: Tensor, style: Tensor, noise: Tensor, *, speed: float = 1.0
     ) -> Tensor:
-        """Samples `[B, F · hop]`. `noise` is standard normal, of `noise_shape`: the caller owns the randomness."""
+        """Samples `[B, F · hop]`. `noise` is standard normal, of `noise_shape`; the caller draws it."""
         return self.vocoder(self.latent(tokens, phonemes, style, noise, speed=speed), style)
