@@ -15,6 +15,7 @@ from comps.cores.audio.references import AudioRoot
 from comps.cores.web.app import create_app
 from services.gptsovits.inference import Inference, LoadedModel
 from services.gptsovits.metrics import watch
+from services.gptsovits.phonemes import router as phonemes_router
 from services.gptsovits.routes import router
 from services.gptsovits.settings import GptSovitsSettings
 from services.gptsovits.sources import source_of
@@ -46,7 +47,7 @@ def build_app(settings: GptSovitsSettings, *, load: Callable[[], LoadedModel] | 
 
     app = create_app(
         "GPT-SoVITS inference",
-        routers=[router],
+        routers=[router, phonemes_router],
         lifespan=lifespan,
         registry=registry,
         max_body_bytes=settings.max_body_bytes,

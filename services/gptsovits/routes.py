@@ -140,12 +140,12 @@ async def delete_speaker(speaker_id: str, speech: SpeechDep) -> None:
 
 async def _speaker(speech: Speech, body: SpeechFields, uploads: Uploads) -> tuple[Speaker, bool]:
     for language in (body.language, body.reference_language):
-        _check_language(language, speech.inference.loaded.health.languages)
+        check_language(language, speech.inference.loaded.health.languages)
     uploads.expect_only(*CLIP_NAMES, *AUX_NAMES)
     return await speech.speaker_for(body, clip=uploads.one(*CLIP_NAMES), aux=uploads.many(*AUX_NAMES))
 
 
-def _check_language(language: str, supported: list[str]) -> None:
+def check_language(language: str, supported: list[str]) -> None:
     """Raises `UnsupportedLanguage` for what nobody knows, and for what the loaded model does not."""
     if language not in LANGUAGES:
         raise UnsupportedLanguage(language, ("auto", *supported))

@@ -90,6 +90,7 @@ class Speech:
             pause_seconds=fields.pause_seconds,
             split=fields.split,
             sample_steps=fields.sample_steps,
+            pronunciations=fields.pronunciations,
             deadline_seconds=self._deadline_seconds,
         )
         return await self.inference.engine.submit(

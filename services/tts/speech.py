@@ -28,6 +28,7 @@ PASSED_ON = (
     "pause_seconds",
     "split",
     "sample_steps",
+    "pronunciations",
 )
 
 

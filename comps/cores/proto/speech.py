@@ -1,8 +1,9 @@
 """What a speech request may ask for, under our names and under those of the reference project's `api_v2`."""
 
+import json
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, field_validator, model_validator
 
 from comps.constants import MAX_TEXT_CHARACTERS
 from comps.cores.proto.audio import AudioFormat, format_named
@@ -83,6 +84,26 @@ def _list_of_one(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
+def _from_json(value: object) -> object:
+    """Forms and queries carry an object as JSON; what is not JSON is left for the type to refuse."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value) if value.strip() else {}
+    except (ValueError, RecursionError):
+        return value
+
+
+Pronunciations = Annotated[
+    dict[
+        Annotated[str, StringConstraints(min_length=1, max_length=100)],
+        Annotated[str, StringConstraints(min_length=1, max_length=200)],
+    ],
+    BeforeValidator(_from_json),
+    Field(
+        max_length=1_000, description="word → phonemes (ARPAbet, pinyin, jyutping, kana, …) or a respelling"
+    ),
+]
 Language = Annotated[str, BeforeValidator(_lowered), Field(min_length=1, max_length=32)]
 OptionalText = Annotated[str | None, BeforeValidator(_empty_is_none)]
 
@@ -117,6 +138,7 @@ class SpeechFields(Wire):
     pause_seconds: float = Field(default=0.3, ge=0.0, le=10.0)
     split: Literal["punctuation", "cut0", "cut1", "cut2", "cut3", "cut4", "cut5"] = "punctuation"
     sample_steps: int = Field(default=32, ge=1, le=256)
+    pronunciations: Pronunciations = Field(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod

@@ -202,6 +202,7 @@ class Engine:
             inventory=model.facts.symbols,
             supported=model.languages,
             max_characters=self.config.max_text_characters,
+            pronunciations=request.options.pronunciations,
         )
 
     async def _model(self, model_id: str | None) -> Model:

@@ -1,7 +1,7 @@
 """What is asked of the engine, and what comes back."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,6 +14,7 @@ Samples = npt.NDArray[np.float32]
 
 SPLIT_METHODS = ("punctuation", "cut0", "cut1", "cut2", "cut3", "cut4", "cut5")
 MAX_SEED = 2**63 - 1
+MAX_PRONUNCIATIONS = 1_000
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class SpeechOptions:
     split: str = "punctuation"
     sample_steps: int = 32  # of flow matching (v3, v4)
     deadline_seconds: float = 300.0
+    # A word → how it is said: phones (ARPAbet, pinyin, …) or a respelling. Not part of the hash.
+    pronunciations: Mapping[str, str] = field(default_factory=dict, hash=False)
     n_tokens: int | None = None  # exactly so many tokens a segment, instead of the model's own end
 
     def __post_init__(self) -> None:
@@ -45,6 +48,11 @@ class SpeechOptions:
         for name in ("seed", "top_k", "sample_steps", "n_tokens"):
             if getattr(self, name) is not None and not isinstance(getattr(self, name), int):
                 raise InvalidOption(f"{name} is an integer, not {getattr(self, name)!r}")
+        if len(self.pronunciations) > MAX_PRONUNCIATIONS:
+            raise InvalidOption(f"at most {MAX_PRONUNCIATIONS:,} pronunciations are read")
+        for word, said in self.pronunciations.items():
+            if not (isinstance(word, str) and isinstance(said, str) and word.strip() and said.strip()):
+                raise InvalidOption(f"a pronunciation is a word and how it is said, not {word!r}: {said!r}")
         if self.split not in SPLIT_METHODS:
             raise InvalidOption(f"split is one of {', '.join(SPLIT_METHODS)}, not {self.split!r}")
 

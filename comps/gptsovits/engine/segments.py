@@ -1,5 +1,6 @@
 """Text to segments: what is spoken in one breath, as phonemes. No torch."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from comps.cores.errors import TextTooLong, UnspeakableText, UnsupportedLanguage
@@ -56,6 +57,7 @@ def script_of(
     inventory: Inventory = "v2",
     supported: tuple[str, ...],
     max_characters: int,
+    pronunciations: Mapping[str, str] | None = None,
 ) -> Script:
     """A text as it will be spoken; pieces that hold nothing speakable are left out.
 
@@ -66,8 +68,12 @@ def script_of(
     segments: list[Segment] = []
     warnings: dict[str, None] = {}  # in order, each once
     lead = 0.0
+
+    def read(piece: str) -> Phonemized:
+        return phonemize(piece, language, inventory=inventory, pronunciations=pronunciations)
+
     for passage in passages(text, split, language):
-        spoken = _spoken(passage.text, language, inventory, supported, warnings) if passage.text else []
+        spoken = _spoken(passage.text, read, inventory, supported, warnings) if passage.text else []
         if spoken and passage.pause_seconds is not None:
             spoken[-1] = replace(spoken[-1], pause_seconds=passage.pause_seconds)
         if not spoken and not segments:
@@ -79,10 +85,14 @@ def script_of(
 
 
 def _spoken(
-    piece: str, language: str, inventory: Inventory, supported: tuple[str, ...], warnings: dict[str, None]
+    piece: str,
+    read: Callable[[str], Phonemized],
+    inventory: Inventory,
+    supported: tuple[str, ...],
+    warnings: dict[str, None],
 ) -> list[Segment]:
     try:
-        phonemized = phonemize(piece, language, inventory=inventory)
+        phonemized = read(piece)
     except UnspeakableText:
         return []
     _check_languages(phonemized, supported)
@@ -92,7 +102,7 @@ def _spoken(
     halves = halved(piece)
     if halves is None:
         raise TextTooLong(f"a piece of {len(piece):,} characters cannot be divided any further")
-    return [segment for half in halves for segment in _spoken(half, language, inventory, supported, warnings)]
+    return [segment for half in halves for segment in _spoken(half, read, inventory, supported, warnings)]
 
 
 def halved(piece: str) -> tuple[str, str] | None:

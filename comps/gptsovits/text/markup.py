@@ -8,6 +8,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 MAX_PAUSE_SECONDS = 10.0
 
@@ -43,7 +44,7 @@ def read_markup(text: str, pronunciations: Mapping[str, str] | None = None) -> M
     plain: list[str] = []
     overrides: list[Override] = []
     length = position = 0
-    dictionary = _Dictionary(pronunciations or {})
+    dictionary = _dictionary(frozenset((pronunciations or {}).items()))
     text = _PAUSE.sub(" ", text)
     for match in (*_SAID_SO.finditer(text), None):
         before = text[position : match.start() if match else len(text)]
@@ -84,6 +85,12 @@ class _Dictionary:
             for match in self._pattern.finditer(text)
             if (key := match[0].casefold()) in self._said
         ]
+
+
+@lru_cache(maxsize=16)
+def _dictionary(words: frozenset[tuple[str, str]]) -> _Dictionary:
+    """Compiled once for all the segments of a request."""
+    return _Dictionary(dict(sorted(words)))
 
 
 def _bounded(word: str) -> str:
