@@ -5,6 +5,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
+from fastapi_offline import FastAPIOffline
 from prometheus_client import CollectorRegistry
 
 from comps.constants import MAX_BODY_BYTES
@@ -22,7 +23,15 @@ def create_app(
     max_body_bytes: int = MAX_BODY_BYTES,
 ) -> FastAPI:
     """The application: request ids, access log, bounded bodies, problem+json, `/metrics` and `/docs`."""
-    app = FastAPI(title=title, version=distribution_version(), lifespan=lifespan, redoc_url=None)
+    # FastAPI's own /docs loads its scripts from another host; this one brings them along.
+    app = FastAPIOffline(
+        docs_url="/docs",
+        redoc_url=None,
+        static_url="/docs-files",
+        title=title,
+        version=distribution_version(),
+        lifespan=lifespan,
+    )
     app.add_middleware(RequestMiddleware, max_body_bytes=max_body_bytes, metrics=HttpMetrics(registry))
     problems.install(app)
     for router in (*routers, metrics_router(registry)):

@@ -17,6 +17,19 @@ def test_the_page_and_everything_it_asks_for_come_from_here(client: httpx.Client
     assert not re.search(foreign, page.text)
 
 
+def test_the_documentation_needs_no_other_host_either(client: httpx.Client, inference: str) -> None:
+    for base in (str(client.base_url), inference):
+        docs = httpx.get(f"{base}/docs").text
+        wanted = re.findall(r'(?:src|href)="([^"]+)"', docs)
+        assert wanted
+        assert all(path.startswith("/") for path in wanted)
+        assert all(httpx.get(f"{base}{path}").status_code == 200 for path in wanted)
+        paths = httpx.get(f"{base}/openapi.json").json()["paths"]
+        form = paths["/tts"]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
+        assert form["properties"]["reference_audio"]["format"] == "binary"
+        assert "text" in form["required"]
+
+
 def test_every_control_has_a_name_for_screen_readers(client: httpx.Client) -> None:
     page = client.get("/").text
     for kind, identity in re.findall(r"<(input|select|textarea)[^>]*\bid=\"([^\"]+)\"", page):
