@@ -316,6 +316,59 @@ def test_a_failing_request_fails_alone(voices: list[Voice]) -> None:
     in_engine(broken, body)
 
 
+def test_a_fault_of_the_engine_itself_hangs_nobody(model: Model, voices: list[Voice]) -> None:
+    async def body(engine: Engine) -> None:
+        worker = engine._worker
+        expire = worker._expire
+
+        def fails_once() -> None:
+            if worker._jobs:
+                worker._expire = expire  # type: ignore[method-assign]
+                raise AssertionError("a bug")
+
+        worker._expire = fails_once  # type: ignore[method-assign]
+        with pytest.raises(SynthesisFailed):
+            await spoken(engine, request(voices[0]))
+        assert len(await spoken(engine, request(voices[0]))) > 0
+
+    in_engine(model, body)
+
+
+def test_a_listener_whose_event_loop_is_gone_is_given_up(model: Model, voices: list[Voice]) -> None:
+    with Engine(model) as engine:
+
+        async def leave() -> None:
+            await engine.submit(request(voices[0], "\n".join([TEXT] * 40), n_tokens=200))
+
+        asyncio.run(leave())
+        assert asyncio.run(eventually(lambda: engine.stats().cancelled_total == 1))
+
+
+def test_several_models_speak_at_once_and_the_oldest_makes_room(voices: list[Voice]) -> None:
+    models = {f"m{seed}": small_model(f"m{seed}", seed=seed) for seed in range(3)}
+
+    class Shelf:
+        def get(self, model_id: str | None) -> Model:
+            return models[model_id or "m0"]
+
+    async def main() -> None:
+        with Engine(Shelf(), config=EngineConfig(max_models=2)) as engine:
+
+            async def speak(name: str) -> np.ndarray:
+                voice = (await engine.profile(clip(), model=name)).voice
+                options = SpeechOptions(seed=1, n_tokens=30)
+                return await audio(await engine.submit(SpeechRequest(TEXT, voice, options, model=name)))
+
+            alone = [await speak(name) for name in models]
+            assert len(engine._worker._lanes) == 2
+            together = await asyncio.gather(*map(speak, models))
+            for one, other in zip(alone, together, strict=True):
+                assert np.array_equal(one, other)
+            assert len({sound.tobytes() for sound in alone}) == len(models)
+
+    asyncio.run(main())
+
+
 def test_a_voice_of_other_weights_is_refused(voices: list[Voice]) -> None:
     async def body(engine: Engine) -> None:
         with pytest.raises(ProfileMismatch):

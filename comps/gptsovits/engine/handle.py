@@ -41,6 +41,7 @@ class Handle:
         self._error: BaseException | None = None
         self._lock = threading.Lock()
         self._is_cancelled = False
+        self.is_deaf = False  # nobody listens any more: the event loop is gone
 
     def __aiter__(self) -> "Handle":
         return self
@@ -78,9 +79,8 @@ class Handle:
 
     # The worker's side. Each call travels to the event loop; when that is closed nobody listens any more.
 
-    def deliver(self, chunk: AudioChunk) -> bool:
-        """False when there is nobody to deliver to."""
-        return self._post(self._receive, chunk)
+    def deliver(self, chunk: AudioChunk) -> None:
+        self._post(self._receive, chunk)
 
     def warn(self, text: str) -> None:
         self._post(self.warnings.append, text)
@@ -88,12 +88,11 @@ class Handle:
     def end(self, error: BaseException | None = None) -> None:
         self._post(self._finish, error)
 
-    def _post(self, call: Callable[..., object], *arguments: object) -> bool:
+    def _post(self, call: Callable[..., object], *arguments: object) -> None:
         try:
             self._loop.call_soon_threadsafe(call, *arguments)
         except RuntimeError:  # the loop is closed
-            return False
-        return True
+            self.is_deaf = True
 
     def _receive(self, chunk: AudioChunk) -> None:
         self._chunks.append(chunk)

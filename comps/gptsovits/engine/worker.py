@@ -2,6 +2,7 @@
 
 import logging
 import queue
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -24,6 +25,10 @@ from comps.gptsovits.model import Model
 logger = logging.getLogger(__name__)
 
 Order = Callable[[], None]
+
+# torch lets go of the interpreter at every operation. With Python's default of 5 ms a loop in any other
+# thread, such as reading a dictionary, makes a step of some hundred operations take half a second.
+SWITCH_SECONDS = 5e-4
 
 
 class Worker:
@@ -54,6 +59,7 @@ class Worker:
         self._next_lane = 0
 
     def start(self) -> None:
+        sys.setswitchinterval(min(SWITCH_SECONDS, sys.getswitchinterval()))
         self._thread.start()
 
     def stop(self) -> None:
@@ -97,11 +103,16 @@ class Worker:
             torch.set_num_threads(self._config.threads)
         with torch.inference_mode():
             while not self._is_stopping:
-                self._obey(wait=not (self._jobs or self._errands))
-                if not self._is_stopping:
-                    self._expire()
-                    self._turn()
-        self._close()
+                try:
+                    self._obey(wait=not (self._jobs or self._errands))
+                    if not self._is_stopping:
+                        self._expire()
+                        self._turn()
+                except Exception:  # a fault of ours: nobody may wait for ever because of it
+                    logger.exception("the engine lost its thread; what was under way is given up")
+                    self._give_up(SynthesisFailed("the engine failed"))
+        self._obey(wait=False)
+        self._give_up(EngineStopped("the engine was stopped"))
 
     def _obey(self, *, wait: bool) -> None:
         while True:
@@ -186,7 +197,9 @@ class Worker:
         if job.first_audio_at is None and job.outlet.sent_samples > before:
             job.first_audio_at = time.monotonic()
             self._counters.first_audio(job.first_audio_at - job.submitted_at)
-        if job.outlet.is_finished:
+        if job.handle.is_deaf:
+            self._drop(job.id, Cancelled("nobody listens any more"))
+        elif job.outlet.is_finished:
             self._counters.add("succeeded")
             self._counters.add("audio_seconds", job.outlet.sent_seconds)
             self._counters.finished(time.monotonic() - job.submitted_at)
@@ -201,9 +214,13 @@ class Worker:
             self._drop(job.id, error, job)
 
     def _lane(self, model: Model) -> Lane:
-        if model.fingerprint not in self._lanes:
-            self._lanes[model.fingerprint] = Lane(model, self._config.max_running)
-        return self._lanes[model.fingerprint]
+        """The model's lane, which is now the most recently used."""
+        lane = self._lanes.pop(model.fingerprint, None) or Lane(model, self._config.max_running)
+        self._lanes[model.fingerprint] = lane
+        idle = [name for name, other in self._lanes.items() if other.scheduler.is_idle and other is not lane]
+        for name in idle[: max(0, len(self._lanes) - self._config.max_models)]:
+            del self._lanes[name]
+        return lane
 
     def _expire(self) -> None:
         now = time.monotonic()
@@ -230,11 +247,11 @@ class Worker:
         self._left(job)
         job.handle.end(error)
 
-    def _close(self) -> None:
-        stopped = EngineStopped("the engine was stopped")
-        self._obey(wait=False)
+    def _give_up(self, error: Exception) -> None:
         for job in list(self._jobs.values()):
-            self._drop(job.id, stopped)
+            self._drop(job.id, error)
         for errand in self._errands:
-            errand.fail(stopped)
+            errand.fail(error)
         self._errands.clear()
+        self._utterances.clear()
+        self._lanes.clear()
