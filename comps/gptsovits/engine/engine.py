@@ -38,6 +38,7 @@ T = TypeVar("T")
 # What a refused caller is told to wait when nothing has finished yet, and the bounds of a better guess.
 RETRY_AFTER_SECONDS = 2.0
 RETRY_AFTER_RANGE = (0.5, 60.0)
+LONG_TEXT_CHARACTERS = 1_000
 
 
 class Engine:
@@ -56,7 +57,9 @@ class Engine:
         self._counters = Counters()
         self._worker = Worker(self.config, self._counters, begun=self._job_begun, left=self._job_left)
         # Text is read on threads of its own: dictionaries are Python, and would hold up the device's thread.
+        # Long texts queue apart, so that a sentence does not wait for a book.
         self._readers = ThreadPoolExecutor(max_workers=2, thread_name_prefix="gptsovits-text")
+        self._long_readers = ThreadPoolExecutor(max_workers=1, thread_name_prefix="gptsovits-long-text")
         self._job_ids = itertools.count()
         self._lock = threading.Lock()
         self._waiting: set[int] = set()
@@ -81,7 +84,8 @@ class Engine:
         self._is_stopped = True
         if self._is_started:
             self._worker.stop()
-        self._readers.shutdown(wait=False, cancel_futures=True)
+        for readers in (self._readers, self._long_readers):
+            readers.shutdown(wait=False, cancel_futures=True)
 
     def __enter__(self) -> "Engine":
         self.start()
@@ -148,7 +152,8 @@ class Engine:
         self._enter(job_id)
         try:
             submitted_at = time.monotonic()
-            script = await self._read(lambda: self._script(request, model))
+            is_long = len(request.text) > LONG_TEXT_CHARACTERS
+            script = await self._read(lambda: self._script(request, model), is_long=is_long)
             job = self._job(job_id, request, model, script)
             job.submitted_at = submitted_at
             self._check_alive()
@@ -208,9 +213,10 @@ class Engine:
     async def _model(self, model_id: str | None) -> Model:
         return await self._read(lambda: self._models.get(model_id))
 
-    async def _read(self, call: Callable[[], T]) -> T:
+    async def _read(self, call: Callable[[], T], *, is_long: bool = False) -> T:
+        readers = self._long_readers if is_long else self._readers
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._readers, call)
+            return await asyncio.get_running_loop().run_in_executor(readers, call)
         except RuntimeError as error:
             if self._is_stopped:
                 raise EngineStopped("the engine is stopped") from error
