@@ -13,7 +13,10 @@ from safetensors.torch import save_file
 pytest.importorskip("matplotlib", reason="the extra `train` is not installed")
 
 from comps.gptsovits.training import autoencoder, prior
+from comps.gptsovits.training.alignment import chain_of
+from comps.gptsovits.training.codebook import save_tokens
 from comps.gptsovits.training.discriminators import Discriminators
+from comps.gptsovits.training.labels import save_states
 from comps.gptsovits.training.posterior import divergence_from_normal
 from comps.gptsovits.training.sizes import SAMPLE_RATE
 from comps.gptsovits.training.split import is_for_training, read_items
@@ -41,7 +44,11 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
             rows.append({**row, "phones": ["T EY1 K", "T UW1", "."], "seconds": SECONDS})
             tokens[file] = random.integers(0, 32, int(SECONDS * 25) - 1)
     (folder / "corpus" / "metadata.jsonl").write_text("\n".join(json.dumps(r) for r in rows), "utf-8")
-    np.savez(folder / "tokens.npz", **tokens)
+    items = read_items(folder / "corpus")
+    save_tokens(folder / "tokens.npz", items, [tokens[item.file] for item in items])
+    frames = int(SECONDS * 100) - 2
+    states = [np.linspace(0, len(chain_of(i.phones).phones) - 1, frames).round() for i in items]
+    save_states(folder / "alignment.npz", items, [s.astype(np.int64) for s in states])
     codebook = {"quantizer.codebook": torch.randn(32, 16), "quantizer.project.bias": torch.zeros(16)}
     save_file(
         {**codebook, "quantizer.project.weight": torch.randn(16, 24, 2)}, folder / "codebook.safetensors"
@@ -72,7 +79,8 @@ def test_both_halves_train_resume_and_leave_what_the_next_stage_needs(work: Path
     assert not any("vocoder.condition" in name for name in moved)
 
     run(prior, work, "--steps", "3", "--save-every", "3", "--tokens", "16")
-    assert np.isfinite([row["divergence"] for row in figures(work, "prior")]).all()
+    rows = figures(work, "prior")
+    assert np.isfinite([[row["divergence"], row["surprise"]] for row in rows]).all()
     assert (work / "logs" / "prior.png").exists()
 
 

@@ -4,6 +4,9 @@ The posterior encoder of the first half (`autoencoder`) is frozen and its latent
 never touches a waveform: the semantic prior, the style encoder and the coupling flow learn the likelihood of
 latents alone. Style always comes from *another* utterance of the voice, so that it can't carry what is being
 said.
+
+Tokens alone are ambiguous: two heads of the attention from content to text are told which phoneme each frame
+belongs to, so that the text is read from early on.
 """
 
 from collections.abc import Iterator
@@ -19,12 +22,15 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from comps.gptsovits.dsp.spectrogram import magnitude_spectrogram
+from comps.gptsovits.networks.layers.attention import Attention
 from comps.gptsovits.networks.layers.masks import length_mask, masked
 from comps.gptsovits.networks.vits.decoder import VitsDecoder
 from comps.gptsovits.text.symbols import symbol_table
 from comps.gptsovits.training.autoencoder import Autoencoder, load_mels, mel_starts
 from comps.gptsovits.training.averages import Average
 from comps.gptsovits.training.codebook import load_tokens
+from comps.gptsovits.training.labels import Alignment, load_alignments
+from comps.gptsovits.training.pieces import Piece, TokenUtterance
 from comps.gptsovits.training.progress import (
     Clock,
     LossLog,
@@ -40,6 +46,8 @@ from comps.gptsovits.training.split import Item, is_for_training, read_items
 
 FRAMES_PER_TOKEN = 2
 WRONG_TOKENS = 0.04  # share replaced at random: T2S will err too
+GUIDED_HEADS = 2
+GUIDANCE_WEIGHT = 1.0
 REFERENCE_FRAMES = (75, 250)  # 1.5 to 5 s of the other clip
 
 
@@ -49,6 +57,7 @@ class Batch:
     mean: Tensor  # [B, Z, F] of the posterior
     log_std: Tensor
     frame_mask: Tensor  # [B, F]
+    symbol: Tensor  # [B, F] index of the phoneme that each frame belongs to
     phonemes: Tensor  # [B, P]
     n_phonemes: Tensor  # [B]
     reference: Tensor  # [B, K, R] magnitudes
@@ -94,27 +103,25 @@ def load_latents(sounds: Sounds, cache: Path, autoencoder: Path) -> Latents:
     return Latents(values, starts)
 
 
-def phoneme_ids(item: Item) -> list[int]:
-    """The item's phonemes as version 2's symbols, as the English front end would give them."""
-    table = symbol_table("v2")
-    phones = [phone for word in item.phones for phone in word.split() if phone in table]
-    if phones[-1] not in ".!?…":
-        phones.append(".")
-    return table.ids(phones)
-
-
 class Pairs:
     """Targets of training voices, each with another utterance of its voice as reference."""
 
     def __init__(
-        self, items: list[Item], sounds: Sounds, latents: Latents, tokens: dict[str, NDArray[np.int64]]
+        self,
+        items: list[Item],
+        sounds: Sounds,
+        latents: Latents,
+        tokens: dict[str, NDArray[np.int64]],
+        alignments: dict[str, Alignment],
     ) -> None:
         self.sounds, self.latents = sounds, latents
-        self.tokens = [tokens.get(item.file) for item in items]
-        self.phonemes = [phoneme_ids(item) for item in items]
+        self.pieces: dict[int, Piece] = {}
         self.voices: dict[str, list[int]] = {}
         for i, item in enumerate(items):
-            if is_for_training(item) and self.tokens[i] is not None:
+            if is_for_training(item):
+                own = tokens[item.file]
+                utterance = TokenUtterance(item.phones, alignments[item.file], own, len(own), 1.0)
+                self.pieces[i] = utterance.piece()
                 self.voices.setdefault(item.speaker, []).append(i)
         self.n_bins = 1 + max(int(t.max()) for t in tokens.values())
 
@@ -131,13 +138,14 @@ class Pairs:
 
     def _batch(self, random: np.random.Generator, pairs: list[tuple[int, int]], n_tokens: int) -> Batch:
         rows = [self._target(random, target, n_tokens) for target, _ in pairs]
-        phonemes = [torch.tensor(self.phonemes[target]) for target, _ in pairs]
+        phonemes = [torch.from_numpy(self.pieces[target].phonemes) for target, _ in pairs]
         references = [self._reference(random, other) for _, other in pairs]
-        n_frames = torch.tensor([len(latent) for _, latent in rows])
-        latent = nn.utils.rnn.pad_sequence([torch.from_numpy(x).float() for _, x in rows], batch_first=True)
+        n_frames = torch.tensor([len(latent) for _, _, latent in rows])
+        latent = nn.utils.rnn.pad_sequence([torch.from_numpy(x).float() for *_, x in rows], batch_first=True)
         mean, log_std = latent.transpose(1, 2).split(LATENT_CHANNELS, dim=1)
         return Batch(
-            tokens=nn.utils.rnn.pad_sequence([torch.from_numpy(t) for t, _ in rows], batch_first=True),
+            tokens=nn.utils.rnn.pad_sequence([torch.from_numpy(t) for t, _, _ in rows], batch_first=True),
+            symbol=nn.utils.rnn.pad_sequence([torch.from_numpy(s) for _, s, _ in rows], batch_first=True),
             mean=mean,
             log_std=log_std,
             frame_mask=length_mask(n_frames, int(n_frames.max())),
@@ -151,16 +159,17 @@ class Pairs:
 
     def _target(
         self, random: np.random.Generator, index: int, n_tokens: int
-    ) -> tuple[NDArray[np.int64], NDArray[np.float16]]:
-        tokens, latent = self.tokens[index], self.latents.of(index)
-        assert tokens is not None
-        length = min(len(tokens), len(latent) // FRAMES_PER_TOKEN)
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float16]]:
+        """A crop of one utterance: tokens [S], the phoneme of each frame [F], latents [F, 2 Z]."""
+        piece, latent = self.pieces[index], self.latents.of(index)
+        length = min(len(piece.tokens), len(latent) // FRAMES_PER_TOKEN)
         n = min(n_tokens, length)
         first = int(random.integers(0, length - n + 1))
-        tokens = tokens[first : first + n].astype(np.int64)
+        tokens = piece.tokens[first : first + n]
         wrong = random.random(n) < WRONG_TOKENS
         tokens = np.where(wrong, random.integers(0, self.n_bins, n), tokens)
-        return tokens, latent[first * FRAMES_PER_TOKEN : (first + n) * FRAMES_PER_TOKEN]
+        symbol = np.repeat(piece.symbol[first : first + n], FRAMES_PER_TOKEN)
+        return tokens, symbol, latent[first * FRAMES_PER_TOKEN : (first + n) * FRAMES_PER_TOKEN]
 
     def _reference(self, random: np.random.Generator, index: int) -> Tensor:
         waveform = self.sounds.waveform(index)
@@ -171,10 +180,12 @@ class Pairs:
         return magnitude_spectrogram(piece, n_fft=N_FFT, hop_length=HOP_LENGTH)[0]  # [K, R]
 
 
-def divergence(decoder: VitsDecoder, batch: Batch) -> Tensor:
-    """KL of the stored posterior from the prior seen through the flow, in nats a frame."""
+def losses(decoder: VitsDecoder, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Two figures in nats a frame: the KL of the stored posterior from the prior seen through the flow, and
+    the surprise of the guided heads at the phoneme that the frame belongs to."""
     style = decoder.style_encoder(batch.reference, batch.reference_mask)
     text_mask = length_mask(batch.n_phonemes, batch.phonemes.shape[1])
+    looks = Looks(decoder.prior.mrte.attention)
     prior = decoder.prior(
         decoder.content(batch.tokens),
         batch.phonemes,
@@ -187,7 +198,34 @@ def divergence(decoder: VitsDecoder, batch: Batch) -> Tensor:
     mapped = decoder.flow(z, style, batch.frame_mask).float()
     mean, log_std = prior.mean.float(), prior.log_std.float()
     nats = log_std - batch.log_std - 0.5 + 0.5 * (mapped - mean).square() * (-2 * log_std).exp()
-    return masked(nats, batch.frame_mask).sum() / batch.frame_mask.sum()
+    n_frames = batch.frame_mask.sum()
+    divergence = masked(nats, batch.frame_mask).sum() / n_frames
+    index = batch.symbol[:, None, :, None].expand(-1, GUIDED_HEADS, -1, 1)
+    surprise = -looks.taken().gather(-1, index)[..., 0]  # [B, H, F]
+    return divergence, masked(surprise, batch.frame_mask).sum() / (GUIDED_HEADS * n_frames)
+
+
+class Looks:
+    """Sees one call of an attention layer, and says where its guided heads looked."""
+
+    def __init__(self, attention: Attention) -> None:
+        self._attention = attention
+        self._call: tuple[Tensor, Tensor, Tensor] | None = None
+        self._hook = attention.register_forward_pre_hook(self._see)
+
+    def _see(self, _: nn.Module, call: tuple[Tensor, Tensor, Tensor]) -> None:
+        self._call = call
+
+    def taken(self) -> Tensor:
+        """Log-attention `[B, H, F, P]` of the guided heads."""
+        self._hook.remove()
+        assert self._call is not None
+        content, text, text_mask = self._call
+        heads = (self._attention.n_heads, -1)
+        query = self._attention.query(content).unflatten(1, heads)[:, :GUIDED_HEADS].float()  # [B, H, D, F]
+        key = self._attention.key(text).unflatten(1, heads)[:, :GUIDED_HEADS].float()  # [B, H, D, P]
+        scores = query.transpose(2, 3) @ key * query.shape[2] ** -0.5
+        return scores.masked_fill(~text_mask[:, None, None], -1e4).log_softmax(-1)
 
 
 def new_decoder(work: Path) -> VitsDecoder:
@@ -228,7 +266,11 @@ def main(arguments: list[str] | None = None) -> None:
     items = read_items(options.corpus)
     sounds = load_sounds(items, work / "cache", rate=SAMPLE_RATE)
     latents = load_latents(sounds, work / "cache", work / "decoder" / "autoencoder.pt")
-    pairs = Pairs(items, sounds, latents, load_tokens(work / "tokens.npz"))
+    heard = [item for item in items if is_for_training(item)]
+    alignments = dict(
+        zip([i.file for i in heard], load_alignments(work / "alignment.npz", heard), strict=True)
+    )
+    pairs = Pairs(items, sounds, latents, load_tokens(work / "tokens.npz"), alignments)
     device = torch.device(options.device)
     decoder = new_decoder(work).to(device)
     average = Average(decoder)
@@ -243,24 +285,26 @@ def main(arguments: list[str] | None = None) -> None:
     log = LossLog(work / "logs", "prior")
     batches = pairs.batches(options.batch, options.tokens, seed=options.seed + step)
     bar = tqdm(total=options.steps, initial=step, desc="prior", unit="step")
-    seen: list[float] = []
+    seen: list[tuple[float, float]] = []
     while step < options.steps and not clock.is_over:
         for group in optimiser.param_groups:
             group["lr"] = cosine_rate(step, options.steps, peak=options.rate, warmup=300, floor=0.05)
         batch = Batch(**{name: value.to(device) for name, value in vars(next(batches)).items()})
         with torch.autocast(device.type, torch.bfloat16):
-            loss = divergence(decoder, batch)
+            divergence, surprise = losses(decoder, batch)
+        loss = divergence + GUIDANCE_WEIGHT * surprise
         optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(trained, 50.0)
         optimiser.step()
         average.update(decoder, step)
         step += 1
-        seen.append(loss.item())
+        seen.append((divergence.item(), surprise.item()))
         bar.update()
         if step % options.report == 0 or step == options.steps:
-            bar.set_postfix(divergence=f"{np.mean(seen):.2f}")
-            log.add(step, divergence=float(np.mean(seen)))
+            means = dict(zip(("divergence", "surprise"), np.mean(seen, axis=0).tolist(), strict=True))
+            bar.set_postfix({name: f"{value:.2f}" for name, value in means.items()})
+            log.add(step, **means)
             seen = []
         if step % options.save_every == 0 or step == options.steps or clock.is_over:
             save_checkpoint(path, {"step": step, **{n: p.state_dict() for n, p in parts.items()}})
