@@ -92,6 +92,6 @@ def test_a_clips_own_rate_moves_the_bands_within_reason() -> None:
     assert speaking_rate(6.0, 50) == 3.0
     assert speaking_rate(30.0, 50) == 3.2
     assert speaking_rate(1.0, 50) == 1.6
-    tokens = speech(55)
+    tokens = speech(60)
     assert fault_of(tokens, 40, has_ended=True) is None
     assert fault_of(tokens, 40, has_ended=True, rate=3.2) is Fault.TOO_SHORT

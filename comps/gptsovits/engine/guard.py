@@ -11,13 +11,13 @@ from collections import Counter
 from collections.abc import Sequence
 from enum import StrEnum
 
-TOKENS_PER_PHONEME = 2.4
+TOKENS_PER_PHONEME = 2.3
 TOKENS_PER_SECOND = 25
 SLOWEST, FASTEST = 3.2, 1.6  # rates that a clip is believed to have: the rest of it is silence, or not said
 MIN_PROMPT_PHONEMES = 10  # for the clip's rate to mean anything
 
 # A segment needs at least this share of the expected tokens, once it has enough phonemes to tell,
-LEAST_SHARE = 0.5
+LEAST_SHARE = 0.6
 MIN_PHONEMES_TO_JUDGE = 8
 # and is cut off at this multiple of them, and an allowance for breath.
 LARGEST_MULTIPLE = 2.1
