@@ -23,9 +23,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "phonemize",
         help="show how a text will be said",
         description="Writes one JSON object a line: norm_text, phones, word2ph, phone_ids, spans, warnings. "
-        "A row of --jsonl that names a `level` of the reference implementation (clean_text or "
-        "segment_and_extract) is read as the reference reads it, faults included; --as-spoken reads every "
-        "row as this program speaks.",
+        "Rows of --jsonl are for comparison: they are read as the reference implementation reads them, "
+        "faults included, at the `level` that the row names (clean_text or segment_and_extract, the "
+        "default); --as-spoken reads them as this program speaks.",
     )
     parser.add_argument("text", nargs="?", help="what to say; - reads it from standard input")
     parser.add_argument("--jsonl", type=Path, metavar="IN", help="rows with `text`, instead of one text")
@@ -36,7 +36,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--version", dest="model_version", default="v2", choices=_VERSIONS, help="(default: v2)"
     )
-    parser.add_argument("--as-spoken", action="store_true", help="ignore a row's `level`")
+    parser.add_argument("--as-spoken", action="store_true", help="read rows as this program speaks")
     parser.add_argument(
         "--say",
         action="append",
@@ -99,7 +99,7 @@ def _rows(
     from comps.gptsovits.text.reference import levels
 
     for row in rows:
-        text, level = row["text"], row.get("level")
+        text, level = row["text"], row.get("level", levels.LEVELS[-1])
         try:
             if level in levels.LEVELS and not as_spoken:
                 said = _like_reference(text, level, language, inventory)
