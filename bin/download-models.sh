@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# bin/download-models.sh [--version v2ProPlus] [--mirror URL] [--verify] [--dry-run]: the official weights into models/.
+# bin/download-models.sh [OPTIONS…]: fetches official weights into models/. --help lists the options.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-[[ -x .venv/bin/gptsovits ]] || bin/setup.sh
+bin/setup.sh
 exec .venv/bin/gptsovits download "$@"

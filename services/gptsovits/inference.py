@@ -30,7 +30,7 @@ class Inference:
     """Loads the model in the background, so that the service can say what it is waiting for."""
 
     def __init__(self, source: ModelSource, load: Callable[[], LoadedModel]) -> None:
-        self._source = source
+        self.source = source
         self._load = load
         self._loaded: LoadedModel | None = None
         self._problem: SovitsError | None = None
@@ -54,35 +54,38 @@ class Inference:
             raise ModelNotFound(f"model {model!r} is not loaded; loaded: {self.loaded.health.id}")
 
     async def run(self) -> None:
-        """Load the model, waiting for its file if need be; returns when it is loaded or known to be bad."""
-        while self._loaded is None:
-            missing = self._source.missing()
-            if missing is None:
-                await self._try_to_load()
+        """Load the model, waiting for a missing file if need be; returns when it is loaded or is bad."""
+        while True:
+            problem = self._missing() or await self._load_failure()
+            if problem is None:
                 return
-            if self._problem is None:
-                logger.warning("no model: %s does not exist", missing)
-            self._problem = ModelNotReady(
-                f"there is no model: {missing} does not exist", missing=str(missing)
-            )
+            if str(problem) != str(self._problem):
+                logger.error("no model: %s", problem)
+            self._problem = problem
+            if not isinstance(problem, ModelNotReady) or problem.missing is None:
+                return
             await asyncio.sleep(LOOK_AGAIN_SECONDS)
 
-    async def _try_to_load(self) -> None:
+    def _missing(self) -> SovitsError | None:
+        missing = self.source.missing()
+        if missing is None:
+            return None
+        return ModelNotReady(f"there is no model: {missing} does not exist", missing=str(missing))
+
+    async def _load_failure(self) -> SovitsError | None:
+        """Why the model cannot be loaded; None if now it is."""
         began = time.monotonic()
-        self._problem = None
         try:
             loaded = await asyncio.to_thread(self._load)
+            await asyncio.to_thread(loaded.engine.start)
         except SovitsError as error:
-            logger.error("the model cannot be loaded: %s", error)
-            self._problem = error
-            return
+            return error
         except Exception as error:
             logger.exception("the model cannot be loaded")
-            self._problem = ModelNotReady(f"the model cannot be loaded: {type(error).__name__}")
-            return
-        loaded.engine.start()
+            return ModelNotReady(f"the model cannot be loaded: {type(error).__name__}")
         self._loaded = loaded
         logger.info("model %s is ready after %.1f s", loaded.health.id, time.monotonic() - began)
+        return None
 
     async def stop(self) -> None:
         if self._loaded is not None:

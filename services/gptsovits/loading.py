@@ -5,6 +5,7 @@ import torch
 from comps.cores.errors import InvalidOption
 from comps.cores.proto.health import ModelHealth
 from comps.gptsovits.checkpoints.build import load_model, load_pair
+from comps.gptsovits.checkpoints.loaded import Models
 from comps.gptsovits.devices import Device, machine_device
 from comps.gptsovits.engine import Engine
 from comps.gptsovits.model import Model
@@ -40,9 +41,15 @@ def load_engine(settings: GptSovitsSettings) -> LoadedModel:
 
 
 def _model(source: ModelSource, device: Device) -> Model:
-    pair = source.found_pair()
-    if pair is None:
+    if source.pair is not None:
+        return load_pair(
+            source.pair.t2s,
+            source.pair.decoder,
+            assets=source.assets_folder,
+            device=device.name,
+            dtype=device.dtype,
+        )
+    if source.is_own_form:
         return load_model(source.path, assets=source.assets, device=device.name, dtype=device.dtype)
-    return load_pair(
-        pair.t2s, pair.decoder, assets=source.assets_folder, device=device.name, dtype=device.dtype
-    )
+    found = Models(source.path, default=source.model, device=device.name, dtype=device.dtype)
+    return found.get()

@@ -1,5 +1,6 @@
 """The routes of the GPT-SoVITS service: parse, ask, wrap."""
 
+import asyncio
 import base64
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -24,7 +25,6 @@ from comps.cores.proto.speech import LANGUAGES, ProcessRequest, SpeechFields, Sp
 from comps.cores.web.bodies import Uploads, body_schema, read_body, read_query
 from comps.cores.web.streaming import AudioStream, primed, unless_gone
 from services.gptsovits.catalogue import models_found
-from services.gptsovits.settings import GptSovitsSettings
 from services.gptsovits.speakers import Speaker
 from services.gptsovits.speech import Speech, encoded, framed, whole
 
@@ -56,13 +56,7 @@ def _speech(request: Request) -> Speech:
     return speech
 
 
-def _settings(request: Request) -> GptSovitsSettings:
-    settings: GptSovitsSettings = request.app.state.settings
-    return settings
-
-
 SpeechDep = Annotated[Speech, Depends(_speech)]
-SettingsDep = Annotated[GptSovitsSettings, Depends(_settings)]
 
 
 @router.get("/health", responses={503: {"model": InferenceHealth}})
@@ -73,9 +67,9 @@ async def health(speech: SpeechDep) -> Response:
 
 
 @router.get("/models")
-async def models(speech: SpeechDep, settings: SettingsDep) -> ModelList:
+async def models(speech: SpeechDep) -> ModelList:
     """The models found beside the configured one, and why one of them cannot be loaded."""
-    return models_found(settings.model_path, speech.inference)
+    return await asyncio.to_thread(models_found, speech.inference.source, speech.inference)
 
 
 @router.post(

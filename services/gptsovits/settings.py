@@ -31,6 +31,7 @@ class GptSovitsSettings(BaseSettings):
     audio_path: Path = Field(
         default=Path("audio"), validation_alias=AliasChoices("AUDIO_PATH", "GPTSOVITS_AUDIO_PATH")
     )
+    model: str | None = None  # which one, if MODEL_PATH is a folder of several
     # An official pair instead of MODEL_PATH; what models share (encoders, vocoders) lies under assets_path.
     t2s_path: Path | None = None
     decoder_path: Path | None = None
