@@ -119,6 +119,17 @@ def test_one_model_is_held_however_small_the_limit(root: Path) -> None:
     assert models.loaded_ids() == ["bob"]
 
 
+def test_a_model_that_was_loaded_elsewhere_may_be_the_first_and_stays(root: Path) -> None:
+    first = Models(root).get("alice")
+    models = Models(root, first=first, max_bytes=1)
+    assert models.get() is models.get("alice") is first
+    models.get("bob")
+    models.get("carol")
+    assert models.loaded_ids() == ["alice", "carol"]
+    with pytest.raises(ModelNotFound):
+        models.get("dave")
+
+
 def test_an_overwritten_model_is_loaded_anew(root: Path) -> None:
     models = Models(root)
     before = models.get("alice").fingerprint

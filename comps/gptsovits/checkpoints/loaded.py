@@ -31,9 +31,10 @@ class _Held:
 class Models:
     """The catalogue of a folder. May be asked from any thread; loading one model blocks nobody else's.
 
-    `max_bytes` bounds the weights held together (encoders that models share count once); one model is always
-    held. `dropped` is told of each model that is let go, so that whoever runs it can let go too: requests
-    under way keep theirs until they end.
+    The default is the entry of that name, or `first`: a model that is loaded already, wherever it came
+    from, and never let go. `max_bytes` bounds the weights held together (encoders that models share count
+    once); one model is always held. `dropped` is told of each model that is let go, so that whoever runs
+    it can let go too: requests under way keep theirs until they end.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Models:
         root: Path,
         *,
         default: str | None = None,
+        first: Model | None = None,
         max_bytes: int | None = None,
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
@@ -48,6 +50,7 @@ class Models:
     ) -> None:
         self._root = Path(root)
         self._default = default
+        self._first = first
         self._max_bytes = max_bytes
         self._device, self._dtype = device, dtype
         self._dropped = dropped
@@ -64,15 +67,18 @@ class Models:
             return self._scanner.scan()
 
     def loaded_ids(self) -> list[str]:
-        """The models held, the least recently used first."""
+        """The models held: the first, then the least recently used before the others."""
         with self._lock:
-            return list(self._held)
+            return [model.id for model in self._models()]
 
     @property
     def n_bytes(self) -> int:
         """Memory of all weights held."""
         with self._lock:
-            return _n_bytes([held.model for held in self._held.values()])
+            return _n_bytes(self._models())
+
+    def _models(self) -> list[Model]:
+        return [*([self._first] if self._first else []), *(held.model for held in self._held.values())]
 
     def get(self, model_id: str | None = None) -> Model:
         """The model, loaded now if need be; None means the default.
@@ -80,6 +86,8 @@ class Models:
         Callers who want the same one wait for one loading of it. Raises `ModelNotFound`, `ModelNotReady`
         naming what is missing, or what is wrong with the files.
         """
+        if self._first is not None and model_id in (None, self._first.id):
+            return self._first
         entry = self._entry(model_id)
         signature = _signature(entry)
         with self._lock:
@@ -182,7 +190,7 @@ class Models:
             self._held[model_id] = held
             del self._loading[model_id]
             while self._max_bytes is not None and len(self._held) > 1:
-                if _n_bytes([h.model for h in self._held.values()]) <= self._max_bytes:
+                if _n_bytes(self._models()) <= self._max_bytes:
                     break
                 _, oldest = self._held.popitem(last=False)
                 gone.append(oldest.model)

@@ -163,6 +163,13 @@ class Engine:
         self._worker.submit(job)
         return job.handle
 
+    def forget(self, model: Model) -> None:
+        """Lets go of what was readied for a model that its catalogue has dropped; from any thread.
+
+        Requests under way in it go on to their end.
+        """
+        self._worker.forget(model)
+
     def stats(self) -> EngineStats:
         """A snapshot, from any thread."""
         with self._lock:
@@ -211,7 +218,8 @@ class Engine:
         )
 
     async def _model(self, model_id: str | None) -> Model:
-        return await self._read(lambda: self._models.get(model_id))
+        # Not on the readers' threads: loading takes seconds, and would hold up the texts of other models.
+        return await asyncio.to_thread(self._models.get, model_id)
 
     async def _read(self, call: Callable[[], T], *, is_long: bool = False) -> T:
         readers = self._long_readers if is_long else self._readers

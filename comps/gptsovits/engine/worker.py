@@ -52,6 +52,7 @@ class Worker:
         self._thread = threading.Thread(target=self._run, name="gptsovits-engine", daemon=True)
         self._is_stopping = False
         self._lanes: dict[str, Lane] = {}
+        self._leaving: set[str] = set()  # lanes of models that were let go, still speaking
         self._jobs: dict[int, Job] = {}
         self._utterances: list[Utterance] = []
         self._errands: list[Errand] = []
@@ -85,6 +86,10 @@ class Worker:
     def prepare(self, model: Model) -> "Future[Any]":
         """Readies a model for requests: packs its weights, allocates its cache."""
         return self._errand(Errand.of_call(lambda: self._lane(model) and None))
+
+    def forget(self, model: Model) -> None:
+        """Frees what was readied for a model, once no request needs it."""
+        self._orders.put(lambda: self._release(model.fingerprint))
 
     def run(self, errand: Errand) -> "Future[Any]":
         """Work in slices, one between any two turns of speech."""
@@ -244,8 +249,17 @@ class Worker:
         self._utterances = [u for u in self._utterances if u.job is not job]
         for lane in self._lanes.values():
             lane.drop(job.id)
+        if job.model.fingerprint in self._leaving:
+            self._release(job.model.fingerprint)
         self._left(job)
         job.handle.end(error)
+
+    def _release(self, fingerprint: str) -> None:
+        self._leaving.discard(fingerprint)
+        if any(job.model.fingerprint == fingerprint for job in self._jobs.values()):
+            self._leaving.add(fingerprint)
+        else:
+            self._lanes.pop(fingerprint, None)
 
     def _give_up(self, error: Exception) -> None:
         for job in list(self._jobs.values()):
