@@ -63,6 +63,13 @@ def test_pauses_that_the_text_asks_for_replace_the_default() -> None:
     assert made.pauses(0.3) == [0.7, 0.3, 0.0]
 
 
+def test_words_are_said_as_asked_and_shown_without_markup() -> None:
+    inline = script("I like {tomato/T AH0 M AA1 T OW0} soup.")
+    asked = script("I like tomato soup.", pronunciations={"tomato": "T AH0 M AA1 T OW0"})
+    assert phones(inline) == phones(asked) != phones(script("I like tomato soup."))
+    assert inline.segments[0].text == "I like tomato soup."
+
+
 def test_too_much_text_and_other_languages_are_refused() -> None:
     with pytest.raises(TextTooLong):
         script("a" * 101, max_characters=100)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from comps.cores.errors import TextTooLong, UnspeakableText, UnsupportedLanguage
 from comps.gptsovits.text.cutting import passages
 from comps.gptsovits.text.language import Inventory
+from comps.gptsovits.text.markup import read_markup
 from comps.gptsovits.text.pipeline import Phonemized, Span, phonemize
 from comps.gptsovits.text.symbols import symbol_table
 
@@ -98,7 +99,7 @@ def _spoken(
     _check_languages(phonemized, supported)
     warnings.update(dict.fromkeys(phonemized.warnings))
     if len(phonemized.phones) <= MAX_PHONEMES:
-        return [segment_of(piece, phonemized, inventory)]
+        return [segment_of(read_markup(piece).plain, phonemized, inventory)]  # subtitles show no markup
     halves = halved(piece)
     if halves is None:
         raise TextTooLong(f"a piece of {len(piece):,} characters cannot be divided any further")
