@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from comps.gptsovits.checkpoints.parts import Part, Vocoder, read_decoder
+from comps.gptsovits.checkpoints.load import Part
+from comps.gptsovits.checkpoints.parts import Vocoder, read_decoder
 from comps.gptsovits.dsp.mel import log_mel, normalize_mel
 from comps.gptsovits.networks.cfm.chunks import ChunkSizes, FlowReference
 from comps.gptsovits.networks.cfm.decoder import CfmDecoder

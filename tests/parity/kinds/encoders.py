@@ -34,7 +34,7 @@ class Bert(Kind):
             weights = case.rebuilt_weights(skip=["cls."])
             self.encoder = load_bert(weights, config=case.config["manifest"])
 
-    @output(r"hidden_m3")
+    @output(r"hidden(_m3)?")
     def features(self) -> Tensor:
         return self.encoder(self.inputs["input_ids"])
 

@@ -118,10 +118,8 @@ class Vits(Kind):
             n_seen += length - (overlap if chunks else 0)
             frames = self._hidden(n_seen // stride)[..., -length:]
             if chunks:
-                angle = torch.arange(overlap) * torch.pi / (2 * overlap)
-                faded = (
-                    torch.sin(angle) * frames[..., :overlap] + torch.cos(angle) * chunks[-1][..., -overlap:]
-                )
+                rising, falling = torch.sin(torch.arange(2 * overlap) * torch.pi / (2 * overlap)).chunk(2)
+                faded = rising * frames[..., :overlap] + falling * chunks[-1][..., -overlap:]
                 frames = torch.cat([faded, frames[..., overlap:]], -1)
             chunks.append(frames)
         return chunks

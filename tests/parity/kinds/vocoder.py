@@ -2,7 +2,8 @@
 
 from torch import Tensor
 
-from comps.gptsovits.checkpoints.parts import Part, Vocoder, read_vocoder
+from comps.gptsovits.checkpoints.load import Part
+from comps.gptsovits.checkpoints.parts import Vocoder, read_vocoder
 from comps.gptsovits.networks.vocoders.antialias import AliasFreeSnake, half_band_filter
 from tests.parity.case import Case
 from tests.parity.kinds.kind import Kind, output
