@@ -63,8 +63,7 @@ def chain_of(phones: tuple[str, ...]) -> Chain:
 
 
 def subdivide(chain: Chain, n: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Each phoneme as `n` states in a row (a pause stays one): (class of the model per state, chain state).
-    """
+    """Each phoneme as `n` states in a row (a pause stays one): (class, chain state) of each."""
     classes, origin = [], []
     for state, phone in enumerate(chain.phones):
         if phone == SILENCE:

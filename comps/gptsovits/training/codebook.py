@@ -73,8 +73,7 @@ def discriminant_map(
 
 
 def k_means(x: torch.Tensor, n_bins: int, *, rounds: int, generator: torch.Generator) -> torch.Tensor:
-    """Centres [n_bins, D] of points [N, D]: k-means++ start, Lloyd's rounds, empty bins moved to far points.
-    """
+    """Centres [n_bins, D] of points [N, D]: k-means++, Lloyd's rounds, empty bins moved to far points."""
     sample = x[torch.randperm(len(x), generator=generator)[:20_000]]
     centres = sample[:1]
     distance = (sample - centres).pow(2).sum(1)

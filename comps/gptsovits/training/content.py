@@ -92,8 +92,7 @@ class ContentTeacher(nn.Module):
 
 
 def start_as_filterbank(encoder: HubertModel) -> None:
-    """Set the first convolution to windowed sinusoids in mel spacing, and let the second gather their phases.
-    """
+    """Set the first convolution to windowed sinusoids in mel spacing; the second gathers their phases."""
     weights = dict(encoder.feature_extractor.named_parameters())
     first = weights["conv_layers.0.conv.weight"]  # [bands * phases, 1, 240]
     second = weights["conv_layers.1.conv.weight"]  # [width, bands * phases, 2]

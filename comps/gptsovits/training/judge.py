@@ -32,8 +32,7 @@ def transcribe(waveform: NDArray[np.float32], rate: int = JUDGE_RATE) -> str:
 
 
 def words(text: str) -> list[str]:
-    """The words of `text` as they are compared: lower case, no punctuation, a few numbers and titles spelled.
-    """
+    """The words of `text` as they are compared: lower case, no punctuation, numbers spelled."""
     plain = re.sub(r"[’']", "", text.lower())
     plain = re.sub(r"\d+", lambda number: f" {_spoken(int(number.group()))} ", plain)
     return [_SPELLED.get(word, word) for word in re.findall(r"[a-z]+", plain)]

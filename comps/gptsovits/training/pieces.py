@@ -32,8 +32,7 @@ class Piece:
 
 @dataclass(frozen=True)
 class Example:
-    """One row of training. The first `n_given` tokens are the prompt's; the end token is not among `tokens`.
-    """
+    """One row of training. The first `n_given` tokens are the prompt's; `tokens` hold no end."""
 
     phonemes: NDArray[np.int64]
     tokens: NDArray[np.int64]

@@ -16,8 +16,7 @@ CONTENT_RATE = 16_000
 
 @dataclass(frozen=True)
 class Sounds:
-    """Utterances end to end in `samples` (int16, memory-mapped); utterance i is `[starts[i], starts[i + 1])`.
-    """
+    """Utterances end to end in `samples` (int16, mapped); utterance i is `[starts[i], starts[i + 1])`."""
 
     samples: NDArray[np.int16]
     starts: NDArray[np.int64]
