@@ -60,7 +60,7 @@ def client(settings: GatewaySettings) -> Iterator[httpx.Client]:
         yield client
 
 
-def wait_for(condition: Callable[[], object], *, seconds: float = 5.0) -> None:
+def wait_for(condition: Callable[[], object], *, seconds: float = 30.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"did not happen within {seconds} s"
