@@ -6,9 +6,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from comps.cores.errors import ModelNotFound, ModelNotReady, SovitsError
+from comps.cores.errors import ModelNotFound, ModelNotReady, ProfileMismatch, SovitsError
 from comps.cores.proto.health import InferenceHealth, ModelHealth, QueueHealth
-from services.gptsovits.ports import SpeechEngine
+from comps.gptsovits.voice import Voice
+from services.gptsovits.ports import OtherModels, SpeechEngine
 from services.gptsovits.sources import ModelSource
 
 logger = logging.getLogger(__name__)
@@ -24,6 +25,7 @@ class LoadedModel:
     health: ModelHealth
     device: str
     dtype: str
+    others: OtherModels | None = None
 
 
 class Inference:
@@ -45,13 +47,36 @@ class Inference:
         return self._loaded
 
     @property
+    def others(self) -> OtherModels | None:
+        """The models beside the default one, once that is loaded."""
+        return self._loaded.others if self._loaded is not None else None
+
+    @property
     def engine(self) -> SpeechEngine:
         return self.loaded.engine
 
-    def check_model(self, model: str | None) -> None:
-        """Raises `ModelNotFound` if a request names another model than the one in use."""
-        if model is not None and model != self.loaded.health.id:
-            raise ModelNotFound(f"model {model!r} is not loaded; loaded: {self.loaded.health.id}")
+    async def model(self, model_id: str | None) -> ModelHealth:
+        """The model that a request names, loaded if need be; None is the default.
+
+        Raises `ModelNotFound`, or why it cannot be loaded.
+        """
+        loaded = self.loaded
+        if model_id in (None, loaded.health.id):
+            return loaded.health
+        if loaded.others is None:
+            raise ModelNotFound(f"there is no model {model_id!r}; loaded is {loaded.health.id!r}")
+        return await asyncio.to_thread(loaded.others.health, model_id)
+
+    async def model_of(self, voice: Voice) -> ModelHealth:
+        """The model whose weights made `voice`. Raises `ProfileMismatch` if it is not here."""
+        if voice.fingerprint == self.loaded.health.fingerprint:
+            return self.loaded.health
+        try:
+            model = await self.model(voice.model_id)
+        except ModelNotFound:
+            model = self.loaded.health
+        check_fingerprint(voice, model)
+        return model
 
     async def run(self) -> None:
         """Load the model, waiting for a missing file if need be; returns when it is loaded or is bad."""
@@ -108,3 +133,9 @@ class Inference:
             speakers=n_speakers,
             uptime_seconds=uptime,
         )
+
+
+def check_fingerprint(voice: Voice, model: ModelHealth) -> None:
+    """Raises `ProfileMismatch` if other weights made the voice."""
+    if voice.fingerprint != model.fingerprint:
+        raise ProfileMismatch(f"the profile was made by {voice.model_id}, other weights than {model.id}'s")

@@ -3,7 +3,6 @@
 import torch
 
 from comps.cores.errors import InvalidOption
-from comps.cores.proto.health import ModelHealth
 from comps.gptsovits.checkpoints.build import load_model, load_pair
 from comps.gptsovits.checkpoints.loaded import Models
 from comps.gptsovits.devices import Device, machine_device
@@ -11,6 +10,7 @@ from comps.gptsovits.engine import Engine
 from comps.gptsovits.model import Model
 from comps.gptsovits.text.registry import use_models
 from services.gptsovits.inference import LoadedModel
+from services.gptsovits.neighbours import Neighbours, health_of
 from services.gptsovits.settings import GptSovitsSettings
 from services.gptsovits.sources import ModelSource, source_of
 
@@ -29,15 +29,17 @@ def load_engine(settings: GptSovitsSettings) -> LoadedModel:
     source = source_of(settings)
     use_models(source.assets_folder)
     model = _model(source, device)
-    engine = Engine(model, queue_capacity=settings.queue_capacity, max_running=settings.max_running)
-    health = ModelHealth(
-        id=model.id,
-        version=str(model.version),
-        fingerprint=model.fingerprint,
-        languages=list(model.languages),
-        sample_rate=model.sample_rate,
+    models = Models(
+        source.models_folder,
+        first=model,
+        max_bytes=settings.max_models_bytes,
+        device=device.name,
+        dtype=device.dtype,
+        dropped=lambda dropped: engine.forget(dropped),
     )
-    return LoadedModel(engine, health, device.name, device.dtype_name)
+    engine = Engine(models, queue_capacity=settings.queue_capacity, max_running=settings.max_running)
+    others = Neighbours(models, source.models_folder)
+    return LoadedModel(engine, health_of(model), device.name, device.dtype_name, others)
 
 
 def _model(source: ModelSource, device: Device) -> Model:

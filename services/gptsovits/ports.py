@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
 from comps.cores.audio.waveform import Waveform
+from comps.cores.proto.health import ModelHealth, ModelView
 from comps.gptsovits.engine.request import AudioChunk, ProfileResult, SpeechRequest
 from comps.gptsovits.engine.stats import EngineStats
 
@@ -22,6 +23,16 @@ class SpeechHandle(Protocol):
 
     def __aiter__(self) -> AsyncIterator[AudioChunk]: ...
     def cancel(self) -> None: ...
+
+
+class OtherModels(Protocol):
+    """The models beside the default one. Both may take as long as reading files takes."""
+
+    def health(self, model_id: str) -> ModelHealth:
+        """What is told of a model, loaded now if need be. Raises `ModelNotFound`, or why it cannot be."""
+        ...
+
+    def found(self) -> list[ModelView]: ...
 
 
 class SpeechEngine(Protocol):

@@ -18,7 +18,7 @@ from comps.constants import (
 from comps.cores.audio.encoding import encoder_for
 from comps.cores.errors import SpeakerUnknown, UnsupportedLanguage
 from comps.cores.proto import frames
-from comps.cores.proto.health import InferenceHealth, ModelList
+from comps.cores.proto.health import InferenceHealth, ModelHealth, ModelList
 from comps.cores.proto.problems import Problem
 from comps.cores.proto.speakers import ProcessReply, SpeakerView
 from comps.cores.proto.speech import LANGUAGES, ProcessRequest, SpeechFields, SpeechRequest
@@ -69,7 +69,7 @@ async def health(speech: SpeechDep) -> Response:
 @router.get("/models")
 async def models(speech: SpeechDep) -> ModelList:
     """The models found beside the configured one, and why one of them cannot be loaded."""
-    return await asyncio.to_thread(models_found, speech.inference.source, speech.inference)
+    return await asyncio.to_thread(models_found, speech.inference)
 
 
 @router.post(
@@ -81,9 +81,10 @@ async def models(speech: SpeechDep) -> ModelList:
 async def process(request: Request, speech: SpeechDep) -> Response:
     """A speaker profile of a clip; with `text`, the audio at once."""
     body, uploads = await read_body(request, ProcessRequest)
-    speaker, cached = await _speaker(speech, body, uploads)
+    model = await _model(speech, body)
+    speaker, cached = await _speaker(speech, body, model, uploads)
     if body.text is not None:
-        return await _spoken(request, speech, body.text, body, speaker)
+        return await _spoken(request, speech, body.text, body, speaker, model)
     voice = speaker.voice
     reply = ProcessReply(
         speaker_id=voice.id,
@@ -103,16 +104,18 @@ async def process(request: Request, speech: SpeechDep) -> Response:
 async def tts(request: Request, speech: SpeechDep) -> Response:
     """The text, spoken by the speaker or in the voice of the clip."""
     body, uploads = await read_body(request, SpeechRequest)
-    speaker, _ = await _speaker(speech, body, uploads)
-    return await _spoken(request, speech, body.text, body, speaker)
+    model = await _model(speech, body)
+    speaker, _ = await _speaker(speech, body, model, uploads)
+    return await _spoken(request, speech, body.text, body, speaker, model)
 
 
 @router.get("/tts", responses={**AUDIO, **ERRORS})
 async def tts_by_query(request: Request, speech: SpeechDep) -> Response:
     """The same with the fields in the query, as the reference project's clients ask."""
     body = read_query(request, SpeechRequest)
-    speaker, _ = await _speaker(speech, body, Uploads())
-    return await _spoken(request, speech, body.text, body, speaker)
+    model = await _model(speech, body)
+    speaker, _ = await _speaker(speech, body, model, Uploads())
+    return await _spoken(request, speech, body.text, body, speaker, model)
 
 
 @router.get("/speakers/{speaker_id}", responses=ERRORS)
@@ -123,7 +126,7 @@ async def get_speaker(speaker_id: str, speech: SpeechDep) -> SpeakerView:
 @router.put("/speakers/{speaker_id}", responses=ERRORS)
 async def put_speaker(speaker_id: str, request: Request, speech: SpeechDep) -> SpeakerView:
     """Take in a profile that was made earlier (`application/octet-stream`)."""
-    return _view(speech.hydrate(speaker_id, await request.body()))
+    return _view(await speech.hydrate(speaker_id, await request.body()))
 
 
 @router.delete("/speakers/{speaker_id}", status_code=204, responses=ERRORS)
@@ -132,11 +135,19 @@ async def delete_speaker(speaker_id: str, speech: SpeechDep) -> None:
         raise SpeakerUnknown(f"no speaker {speaker_id[:80]!r} is loaded")
 
 
-async def _speaker(speech: Speech, body: SpeechFields, uploads: Uploads) -> tuple[Speaker, bool]:
+async def _model(speech: Speech, body: SpeechFields) -> ModelHealth:
+    model = await speech.model_for(body)
     for language in (body.language, body.reference_language):
-        check_language(language, speech.inference.loaded.health.languages)
+        check_language(language, model.languages)
+    return model
+
+
+async def _speaker(
+    speech: Speech, body: SpeechFields, model: ModelHealth, uploads: Uploads
+) -> tuple[Speaker, bool]:
     uploads.expect_only(*CLIP_NAMES, *AUX_NAMES)
-    return await speech.speaker_for(body, clip=uploads.one(*CLIP_NAMES), aux=uploads.many(*AUX_NAMES))
+    clip, aux = uploads.one(*CLIP_NAMES), uploads.many(*AUX_NAMES)
+    return await speech.speaker_for(body, model, clip=clip, aux=aux)
 
 
 def check_language(language: str, supported: list[str]) -> None:
@@ -148,12 +159,12 @@ def check_language(language: str, supported: list[str]) -> None:
 
 
 async def _spoken(
-    request: Request, speech: Speech, text: str, body: SpeechFields, speaker: Speaker
+    request: Request, speech: Speech, text: str, body: SpeechFields, speaker: Speaker, model: ModelHealth
 ) -> Response:
     wants_frames = frames.MEDIA_TYPE in request.headers.get("accept", "")
     # The encoder first: an impossible format must be refused before anything is synthesised.
-    encoder = encoder_for(body.response_format, speech.inference.loaded.health.sample_rate)
-    handle = await speech.submit(text, body, speaker)
+    encoder = encoder_for(body.response_format, model.sample_rate)
+    handle = await speech.submit(text, body, speaker, model)
     headers = {
         SPEAKER_ID_HEADER: speaker.voice.id,
         SEED_HEADER: str(handle.seed),

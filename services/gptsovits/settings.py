@@ -32,6 +32,8 @@ class GptSovitsSettings(BaseSettings):
         default=Path("audio"), validation_alias=AliasChoices("AUDIO_PATH", "GPTSOVITS_AUDIO_PATH")
     )
     model: str | None = None  # which one, if MODEL_PATH is a folder of several
+    # Requests may name any model beside it; the least used are let go when all weights exceed this together.
+    max_models_bytes: int | None = Field(default=8 << 30, ge=0)
     # An official pair instead of MODEL_PATH; what models share (encoders, vocoders) lies under assets_path.
     t2s_path: Path | None = None
     decoder_path: Path | None = None

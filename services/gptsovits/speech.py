@@ -13,15 +13,16 @@ from comps.cores.audio.encoding import Encoder, encode_whole, to_int16
 from comps.cores.audio.formats import AudioFormat
 from comps.cores.audio.references import AudioRoot
 from comps.cores.audio.waveform import Waveform
-from comps.cores.errors import CorruptProfile, InvalidOption, ProfileMismatch, SovitsError
+from comps.cores.errors import CorruptProfile, InvalidOption, SovitsError
 from comps.cores.flights import SingleFlight
 from comps.cores.proto.frames import Frame, pack
+from comps.cores.proto.health import ModelHealth
 from comps.cores.proto.speech import SpeechFields
 from comps.cores.web.problems import problem_of
 from comps.cores.web.streaming import encode_aside, finish_aside
 from comps.gptsovits.engine.request import SpeechOptions, SpeechRequest
 from comps.gptsovits.voice import Voice
-from services.gptsovits.inference import Inference
+from services.gptsovits.inference import Inference, check_fingerprint
 from services.gptsovits.ports import SpeechHandle
 from services.gptsovits.speakers import Speaker, Speakers
 
@@ -52,32 +53,50 @@ class Speech:
         self._flights: SingleFlight[Speaker] = SingleFlight()
 
     async def speaker_for(
-        self, fields: SpeechFields, *, clip: bytes | None = None, aux: Sequence[bytes] = ()
+        self,
+        fields: SpeechFields,
+        model: ModelHealth,
+        *,
+        clip: bytes | None = None,
+        aux: Sequence[bytes] = (),
     ) -> tuple[Speaker, bool]:
         """Who speaks, and whether that was known already: by id, by uploaded `clip`, or by path.
 
         Raises `SpeakerUnknown`, `InvalidAudio` and what else a clip or a path can be wrong by.
         """
-        self.inference.check_model(fields.model)
         if fields.speaker_id is not None:
             if clip is not None or fields.reference_audio:
                 raise InvalidOption("give speaker_id or a reference clip, not both")
-            return self._checked(self.speakers.get(fields.speaker_id)), True
+            speaker = self.speakers.get(fields.speaker_id)
+            check_fingerprint(speaker.voice, model)
+            return speaker, True
         if clip is not None and fields.reference_audio:
             raise InvalidOption("give reference_audio as an upload or as a path, not both")
         reference = await asyncio.to_thread(self._read, fields, clip, aux)
-        return await self._profiled(reference, fields)
+        return await self._profiled(reference, fields, model)
 
-    def hydrate(self, speaker_id: str, data: bytes) -> Speaker:
+    async def model_for(self, fields: SpeechFields) -> ModelHealth:
+        """The model a request is for: the one it names, else its speaker's, else the default.
+
+        Raises `ModelNotFound`, why it cannot be loaded, `SpeakerUnknown` or `ProfileMismatch`.
+        """
+        if fields.model is None and fields.speaker_id is not None:
+            return await self.inference.model_of(self.speakers.get(fields.speaker_id).voice)
+        return await self.inference.model(fields.model)
+
+    async def hydrate(self, speaker_id: str, data: bytes) -> Speaker:
         """Take in a profile made earlier. Raises `CorruptProfile` or `ProfileMismatch`."""
         voice = Voice.from_bytes(data)
         if voice.id != speaker_id:
             raise CorruptProfile(f"the profile's digest is {voice.id}, not {speaker_id[:80]!r}")
-        speaker = self._checked(Speaker(voice))
+        await self.inference.model_of(voice)
+        speaker = Speaker(voice)
         self.speakers.add(speaker)
         return speaker
 
-    async def submit(self, text: str, fields: SpeechFields, speaker: Speaker) -> SpeechHandle:
+    async def submit(
+        self, text: str, fields: SpeechFields, speaker: Speaker, model: ModelHealth
+    ) -> SpeechHandle:
         """The accepted request. Raises `UnspeakableText`, `UnsupportedLanguage`, `EngineBusy` …"""
         options = SpeechOptions(
             language=fields.language,
@@ -94,7 +113,7 @@ class Speech:
             deadline_seconds=self._deadline_seconds,
         )
         return await self.inference.engine.submit(
-            SpeechRequest(text=text, voice=speaker.voice, options=options)
+            SpeechRequest(text=text, voice=speaker.voice, options=options, model=model.id)
         )
 
     def _read(self, fields: SpeechFields, clip: bytes | None, aux: Sequence[bytes]) -> Reference:
@@ -105,21 +124,27 @@ class Speech:
         named = tuple(self._audio_root.read(name) for name in fields.aux_reference_audio)
         return Reference(clip, (*aux, *named))
 
-    async def _profiled(self, reference: Reference, fields: SpeechFields) -> tuple[Speaker, bool]:
+    async def _profiled(
+        self, reference: Reference, fields: SpeechFields, model: ModelHealth
+    ) -> tuple[Speaker, bool]:
         clips = await asyncio.to_thread(self._decoded, reference)
         key = clip_key(
             clips[0],
             text=fields.reference_text,
             language=fields.reference_language,
             aux=clips[1:],
-            fingerprint=self.inference.loaded.health.fingerprint,
+            fingerprint=model.fingerprint,
         )
         if known := self.speakers.of_clip(key):
             return known, True
 
         async def make() -> Speaker:
             result = await self.inference.engine.profile(
-                clips[0], text=fields.reference_text, language=fields.reference_language, aux=clips[1:]
+                clips[0],
+                text=fields.reference_text,
+                language=fields.reference_language,
+                aux=clips[1:],
+                model=model.id,
             )
             speaker = Speaker(result.voice, tuple(result.warnings))
             self.speakers.add(speaker, clip_key=key)
@@ -129,14 +154,6 @@ class Speech:
 
     def _decoded(self, reference: Reference) -> list[Waveform]:
         return [decode(data, self._limits) for data in (reference.clip, *reference.aux)]
-
-    def _checked(self, speaker: Speaker) -> Speaker:
-        ours = self.inference.loaded.health.fingerprint
-        if speaker.voice.fingerprint != ours:
-            raise ProfileMismatch(
-                f"the profile was made by {speaker.voice.model_id}, other weights than are loaded"
-            )
-        return speaker
 
 
 async def encoded(handle: SpeechHandle, encoder: Encoder) -> AsyncGenerator[bytes, None]:

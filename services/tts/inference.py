@@ -81,13 +81,20 @@ class InferenceClient:
         self._model = None
 
     async def process(
-        self, clip: bytes, *, text: str | None, language: str, aux: Sequence[bytes] = ()
+        self,
+        clip: bytes,
+        *,
+        text: str | None,
+        language: str,
+        aux: Sequence[bytes] = (),
+        model: str | None = None,
     ) -> Profile:
-        """The profile of a clip."""
+        """The profile of a clip, for a model; None is the default there."""
         files = [("audio", ("clip", clip)), *(("aux_audio", ("clip", data)) for data in aux)]
         fields = {"prompt_language": language, "include_profile": "true"} | (
             {"prompt_text": text} if text else {}
         )
+        fields |= {"model": model} if model else {}
         reply = await self._request("POST", "/process", data=fields, files=files)
         await self._check(reply)
         try:

@@ -90,17 +90,19 @@ class Speech:
                 # A refusal comes before any frame; one for these reasons can be mended, once.
                 if last_try or refusal.refusal_code not in ("speaker_unknown", "profile_mismatch"):
                     raise
-                speaker = await self._made_known(speaker, reference)
+                speaker = await self._made_known(speaker, reference, request.model)
 
     async def _speaker(
         self, request: GatewaySpeechRequest, reference: DecodedReference | None
     ) -> tuple[Entry, bool]:
         if reference is None:
             return Entry(request.speaker_id or "", 0, ()), True
-        key = await self._key(reference)
-        return await self._profiles.get(key, lambda: self._process(reference.reference))
+        key = await self._key(reference, request.model)
+        return await self._profiles.get(key, lambda: self._process(reference.reference, request.model))
 
-    async def _made_known(self, speaker: Entry, reference: DecodedReference | None) -> Entry:
+    async def _made_known(
+        self, speaker: Entry, reference: DecodedReference | None, model: str | None
+    ) -> Entry:
         """The speaker, after the inference service was given the profile again or made a new one."""
         profile = await self._profiles.load(speaker.speaker_id)
         if profile is not None:
@@ -114,24 +116,26 @@ class Speech:
             raise SpeakerUnknown(f"no speaker {speaker.speaker_id[:80]!r} is known: send the clip again")
         # Other weights are loaded than when the profile was made: then the key differs too.
         self._inference.forget_model()
-        entry, _ = await self._profiles.get(
-            await self._key(reference), lambda: self._process(reference.reference)
-        )
+        key = await self._key(reference, model)
+        self._profiles.forget(key)
+        entry, _ = await self._profiles.get(key, lambda: self._process(reference.reference, model))
         return entry
 
-    async def _key(self, reference: DecodedReference) -> str:
+    async def _key(self, reference: DecodedReference, model_id: str | None) -> str:
         model = await self._inference.model()
+        # Of a model that is named, the name is all that is known here.
+        weights = model.fingerprint if model_id in (None, model.id) else f"{model.fingerprint}/{model_id}"
         return await asyncio.to_thread(
             lambda: clip_key(
                 reference.clips[0],
                 text=reference.reference.text,
                 language=reference.reference.language,
                 aux=reference.clips[1:],
-                fingerprint=model.fingerprint,
+                fingerprint=weights,
             )
         )
 
-    async def _process(self, reference: Reference) -> Profile:
+    async def _process(self, reference: Reference, model: str | None) -> Profile:
         return await self._inference.process(
-            reference.clip, text=reference.text, language=reference.language, aux=reference.aux
+            reference.clip, text=reference.text, language=reference.language, aux=reference.aux, model=model
         )

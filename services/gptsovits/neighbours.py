@@ -1,0 +1,32 @@
+"""The models beside the default one, loaded when a request names them. Knows torch: imported when loading."""
+
+from pathlib import Path
+
+from comps.cores.proto.health import ModelHealth, ModelView
+from comps.gptsovits.checkpoints.loaded import Models
+from comps.gptsovits.model import Model
+from services.gptsovits.catalogue import view_of
+
+
+class Neighbours:
+    """What lies in the folder of models."""
+
+    def __init__(self, models: Models, root: Path) -> None:
+        self._models, self._root = models, root
+
+    def health(self, model_id: str) -> ModelHealth:
+        return health_of(self._models.get(model_id))
+
+    def found(self) -> list[ModelView]:
+        loaded = self._models.loaded_ids()
+        return [view_of(entry, self._root, is_loaded=entry.id in loaded) for entry in self._models.entries()]
+
+
+def health_of(model: Model) -> ModelHealth:
+    return ModelHealth(
+        id=model.id,
+        version=str(model.version),
+        fingerprint=model.fingerprint,
+        languages=list(model.languages),
+        sample_rate=model.sample_rate,
+    )
