@@ -9,6 +9,7 @@ the voice, so that this half and the second (`prior`) can be trained beside each
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -177,7 +178,7 @@ class Trainer:
         self.trained = [p for p in self.model.parameters() if p.requires_grad]
         self.optimiser = torch.optim.AdamW(self.trained, lr=rate, betas=(0.8, 0.99), weight_decay=1e-4)
         self.judge_optimiser = torch.optim.AdamW(self.judges.parameters(), lr=rate, betas=(0.8, 0.99))
-        self._parts = {
+        self._parts: dict[str, Any] = {
             "model": self.model,
             "average": self.average,
             "judges": self.judges,

@@ -26,7 +26,7 @@ DATA = "synthetic English speech made with Kokoro-82M (Apache-2.0) from sentence
 
 # A prior that has trained for hours draws good latents at full strength; one of an hour mumbles. The model
 # card has figures.
-CALM = 0.2
+CALM = 0.1
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -43,8 +43,10 @@ def main(arguments: list[str] | None = None) -> None:
 def export(work: Path, output: Path, *, calm: float = CALM) -> None:
     """Write the model of a training folder; raises FileNotFoundError naming a stage that has not run."""
     decoder, decoder_steps = _decoder(work)
+    bias = decoder.prior.out.bias
+    assert bias is not None
     with torch.no_grad():
-        decoder.prior.out.bias[LATENT_CHANNELS:] += math.log(calm)  # mean first, then log-deviation
+        bias[LATENT_CHANNELS:] += math.log(calm)  # mean first, then log-deviation
     config_file, weights_file = work / "t2s" / "config.json", work / "t2s" / "model.safetensors"
     t2s_config = T2SConfig(**json.loads(config_file.read_text("utf-8")))
     content_config = json.loads((work / "content" / "config.json").read_text("utf-8"))
