@@ -137,3 +137,17 @@ def test_models_says_what_is_there_and_what_each_lacks(
     (tmp_path / "empty").mkdir()
     assert main(["models", str(tmp_path / "empty")]) == 0
     assert "gptsovits download" in capsys.readouterr().out
+
+
+def test_a_model_may_be_named_as_the_catalogue_lists_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import argparse
+
+    from comps.gptsovits.commands.shared import add_model_options, load
+
+    pair = write_pair(tmp_path / "models", "v2")
+    monkeypatch.chdir(tmp_path)
+    parser = argparse.ArgumentParser()
+    add_model_options(parser)
+    assert load(parser.parse_args(["--model", "tiny"])).fingerprint == pair.load().fingerprint

@@ -13,14 +13,18 @@ if TYPE_CHECKING:
     from comps.gptsovits.model import Model
 
 ROOT = Path(__file__).resolve().parents[3]
-DEFAULT_MODEL = Path("models/starter")
+MODELS = Path("models")
+DEFAULT_MODEL = MODELS / "starter"
 DEFAULT_CLIPS = Path("audio")
 
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
     model = parser.add_argument_group("model")
     model.add_argument(
-        "--model", type=Path, help=f"a model's folder or .safetensors file (default: {DEFAULT_MODEL})"
+        "--model",
+        type=Path,
+        help="a model's folder or .safetensors file, or a name that `gptsovits models` lists "
+        f"(default: {DEFAULT_MODEL})",
     )
     model.add_argument("--t2s", type=Path, help="an official .ckpt; with --decoder instead of --model")
     model.add_argument("--decoder", type=Path, help="an official .pth")
@@ -36,6 +40,7 @@ def load(args: argparse.Namespace) -> Model:
     import torch
 
     from comps.gptsovits.checkpoints.build import load_model, load_pair
+    from comps.gptsovits.checkpoints.loaded import Models
     from comps.gptsovits.devices import machine_device
     from comps.gptsovits.versions import Version
 
@@ -60,6 +65,9 @@ def load(args: argparse.Namespace) -> Model:
             dtype=device.dtype,
         )
     path = args.model or _found(DEFAULT_MODEL)
+    if not path.exists() and len(path.parts) == 1:
+        models = Models(args.assets or _found(MODELS), device=device.name, dtype=device.dtype)
+        return models.get(path.name)
     if not path.exists():
         raise ModelNotReady(f"there is no model at {path}", missing=str(path))
     return load_model(path, assets=args.assets, device=device.name, dtype=device.dtype)
