@@ -1,7 +1,7 @@
 """Which clip a request means: an upload, a path, a named voice or the default one."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from comps.cores.audio.references import AudioRoot
 from comps.cores.errors import InvalidOption
@@ -11,12 +11,13 @@ from services.tts.voices import NamedVoice, Voices, transcript_beside
 
 @dataclass(frozen=True)
 class Reference:
-    """Clips of one speaker, and what the first of them says."""
+    """Clips of one speaker, what the first of them says, and how this speaker says certain words."""
 
     clip: bytes
     aux: tuple[bytes, ...] = ()
     text: str | None = None
     language: str = "auto"
+    pronunciations: Mapping[str, str] = field(default_factory=dict)
 
 
 class References:
@@ -66,4 +67,5 @@ class References:
     ) -> Reference:
         first, *more = (path.read_bytes() for path in voice.clips)
         language = voice.language if request.reference_language == "auto" else request.reference_language
-        return Reference(first, (*more, *aux), request.reference_text or voice.text, language)
+        text = request.reference_text or voice.text
+        return Reference(first, (*more, *aux), text, language, voice.pronunciations)

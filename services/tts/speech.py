@@ -70,6 +70,8 @@ class Speech:
     ) -> AsyncGenerator[Started | FrameWithAudio, None]:
         """First a `Started`, then the frames. Closing the iterator cancels the request everywhere."""
         fields = request.model_dump(include=set(PASSED_ON))
+        if reference is not None:  # the request's own words win over the voice's
+            fields["pronunciations"] = {**reference.reference.pronunciations, **request.pronunciations}
         speaker, hit = await self._speaker(request, reference)
         for last_try in (False, True):
             fields["speaker_id"] = speaker.speaker_id

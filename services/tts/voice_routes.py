@@ -7,7 +7,7 @@ from fastapi.responses import FileResponse
 from pydantic import Field
 
 from comps.cores.proto.base import Wire
-from comps.cores.proto.speech import Language, OptionalText
+from comps.cores.proto.speech import Language, OptionalText, Pronunciations
 from comps.cores.proto.voices import VoiceList, VoiceView
 from comps.cores.web.bodies import body_schema, read_body
 from services.tts.deps import ERRORS, GatewayDep
@@ -21,6 +21,7 @@ class NewVoice(Wire):
     name: str = Field(min_length=1, max_length=64)
     text: OptionalText = Field(default=None, max_length=2_000)
     language: Language = "auto"
+    pronunciations: Pronunciations = Field(default_factory=dict)
     audio: OptionalText = Field(default=None, description="path inside the audio folder, or a data: URI")
 
 
@@ -45,7 +46,12 @@ async def add(request: Request, gateway: GatewayDep) -> VoiceView:
     if body.audio is not None:
         clips = [await asyncio.to_thread(gateway.references.read, body.audio), *clips]
     voice = await asyncio.to_thread(
-        gateway.voices.add, body.name, clips, text=body.text, language=body.language
+        gateway.voices.add,
+        body.name,
+        clips,
+        text=body.text,
+        language=body.language,
+        pronunciations=body.pronunciations,
     )
     return voice.view
 

@@ -4,7 +4,8 @@ import json
 import re
 import shutil
 import unicodedata
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
@@ -32,6 +33,7 @@ class NamedVoice:
     seconds: float
     created: datetime | None = None
     builtin: bool = False
+    pronunciations: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def view(self) -> VoiceView:
@@ -42,6 +44,7 @@ class NamedVoice:
             language=self.language,
             builtin=self.builtin,
             created=self.created,
+            pronunciations=dict(self.pronunciations),
         )
 
 
@@ -77,7 +80,15 @@ class Voices:
             raise VoiceUnknown("no voice is given, and the audio folder holds no clip to take for one")
         return voices[0]
 
-    def add(self, name: str, clips: list[bytes], *, text: str | None, language: str) -> NamedVoice:
+    def add(
+        self,
+        name: str,
+        clips: list[bytes],
+        *,
+        text: str | None,
+        language: str,
+        pronunciations: Mapping[str, str] | None = None,
+    ) -> NamedVoice:
         """Keep a new voice. Raises `VoiceExists`, `InvalidOption` or `InvalidAudio`."""
         name = unicodedata.normalize("NFC", name.strip())
         if not WELL_FORMED_NAME.fullmatch(name) or name == DEFAULT:
@@ -91,6 +102,7 @@ class Voices:
         facts = {
             "text": text,
             "language": language,
+            "pronunciations": dict(pronunciations or {}),
             "seconds": seconds[0],
             "n_clips": len(clips),
             "created": datetime.now(UTC).isoformat(),
@@ -170,6 +182,7 @@ def _read(folder: Path) -> NamedVoice | None:
             facts["language"],
             float(facts["seconds"]),
             datetime.fromisoformat(facts["created"]),
+            pronunciations=facts.get("pronunciations", {}),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -61,6 +61,7 @@ class FakeEngine:
         self.cancelled = 0
         self.n_profiles = 0
         self.n_submitted = 0
+        self.requests: list[SpeechRequest] = []
         self.profile_seconds = 0.0
 
     def start(self) -> None: ...
@@ -97,6 +98,7 @@ class FakeEngine:
         if self.running >= self.capacity:
             raise EngineBusy(f"{self.capacity} requests are waiting", retry_after=1.5)
         self.n_submitted += 1
+        self.requests.append(request)
         return FakeHandle(self, request)
 
     async def step(self, segment: str, handle: FakeHandle) -> None:

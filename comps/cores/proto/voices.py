@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+from pydantic import Field
+
 from comps.cores.proto.base import Reply
 
 
@@ -14,6 +16,7 @@ class VoiceView(Reply):
     language: str = "auto"
     builtin: bool = False
     created: datetime | None = None
+    pronunciations: dict[str, str] = Field(default_factory=dict)
 
 
 class VoiceList(Reply):

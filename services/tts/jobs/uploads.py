@@ -13,7 +13,11 @@ class Uploads:
     def keep(self, job_id: str, reference: Reference) -> list[str]:
         """The names under which the job's clips, and what is known of them, are kept."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        facts = {"text": reference.text, "language": reference.language}
+        facts = {
+            "text": reference.text,
+            "language": reference.language,
+            "pronunciations": dict(reference.pronunciations),
+        }
         names = [f"{job_id}.json"]
         (self._folder / names[0]).write_text(json.dumps(facts, ensure_ascii=False), encoding="utf-8")
         for index, data in enumerate((reference.clip, *reference.aux)):
@@ -28,7 +32,8 @@ class Uploads:
             return None
         facts = json.loads((self._folder / names[0]).read_text(encoding="utf-8"))
         clip, *aux = ((self._folder / name).read_bytes() for name in names[1:])
-        return Reference(clip, tuple(aux), facts["text"], facts["language"])
+        said = facts.get("pronunciations", {})  # a job of an earlier version has none
+        return Reference(clip, tuple(aux), facts["text"], facts["language"], said)
 
     def drop(self, names: list[str]) -> None:
         for name in names:

@@ -1,6 +1,9 @@
+import json
+
 import httpx
 
 from tests.services.clips import CLIP, OTHER_CLIP, voiced, wav
+from tests.services.fakes import FakeEngine
 
 
 def test_a_voice_is_uploaded_once_used_by_name_played_and_deleted(client: httpx.Client) -> None:
@@ -57,3 +60,16 @@ def test_a_transcript_beside_a_clip_is_the_voices_text(client: httpx.Client) -> 
 def test_a_path_in_the_audio_folder_can_become_a_voice(client: httpx.Client) -> None:
     assert client.post("/voices", json={"name": "named", "audio": "alto.wav"}).status_code == 201
     assert client.post("/voices", json={"name": "bad", "audio": "../secret.wav"}).status_code == 422
+
+
+def test_a_voice_says_words_its_own_way_unless_the_request_says_otherwise(
+    client: httpx.Client, engine: FakeEngine
+) -> None:
+    words = {"tomato": "T AH0 M AA1 T OW0", "data": "D AA1 T AH0"}
+    sent = {"name": "british", "pronunciations": json.dumps(words)}
+    assert client.post("/voices", data=sent, files={"audio": CLIP}).status_code == 201
+    assert client.get("/voices/british").json()["pronunciations"] == words
+    wish = {"text": "hi", "voice": "british", "pronunciations": {"data": "D EY1 T AH0"}}
+    assert client.post("/tts", json=wish).status_code == 200
+    said = engine.requests[-1].options.pronunciations
+    assert said == {"tomato": "T AH0 M AA1 T OW0", "data": "D EY1 T AH0"}
