@@ -117,7 +117,7 @@ class OwnModel:
         return fill(encoder, self._weights("content"), CONTENT, optional=OPTIONAL_CONTENT)
 
     def speaker(self) -> Part[SpeakerEncoder]:
-        config = from_json(SpeakerConfig, self._section("speaker"), "config.speaker")
+        config = sound(from_json(SpeakerConfig, self._section("speaker"), "config.speaker"))
         return fill(constructed(lambda: SpeakerEncoder(config)), self._weights("speaker"))
 
     def _weights(self, part: str) -> Weights:

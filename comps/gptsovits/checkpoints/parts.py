@@ -15,7 +15,7 @@ from torch.nn.utils import parametrize
 
 from comps.cores.errors import CorruptCheckpoint, ModelNotReady
 from comps.gptsovits.checkpoints import sizes
-from comps.gptsovits.checkpoints.checks import sound
+from comps.gptsovits.checkpoints.checks import sound, sound_content
 from comps.gptsovits.checkpoints.detect import Kind, detect
 from comps.gptsovits.checkpoints.hyper import Hyper
 from comps.gptsovits.checkpoints.load import Part, fill, without_initialisation
@@ -185,7 +185,8 @@ OPTIONAL_CONTENT = ("model.masked_spec_embed",)
 
 def content_encoder(config: dict[str, Any]) -> ContentEncoder:
     """Without weights, and with its positional convolution free of weight norm."""
-    encoder = constructed(lambda: ContentEncoder(config))
+    known = sound_content(config)
+    encoder = constructed(lambda: ContentEncoder(known))
     conv = encoder.model.encoder.pos_conv_embed.conv
     if parametrize.is_parametrized(conv, "weight"):
         parametrize.remove_parametrizations(conv, "weight")
@@ -204,7 +205,7 @@ def read_bert(source: Source, *, config: Mapping[str, Any] | None = None) -> Par
 
 def read_speaker(source: Source, *, config: Mapping[str, Any] | None = None) -> Part[SpeakerEncoder]:
     with _opened(source, config) as opened:
-        found = sizes.speaker_config(sizes.Shapes(opened.weights.shapes))
+        found = sound(sizes.speaker_config(sizes.Shapes(opened.weights.shapes)))
         return fill(constructed(lambda: SpeakerEncoder(found)), opened.weights, SPEAKER)
 
 
