@@ -10,6 +10,7 @@ from comps.gptsovits.engine.runner import Runner
 from comps.gptsovits.engine.scheduler import Key, Scheduler
 from comps.gptsovits.engine.sequence import Sequence
 from comps.gptsovits.engine.slots import Slots
+from comps.gptsovits.engine.threads import threads_for
 from comps.gptsovits.model import Model
 
 
@@ -22,8 +23,9 @@ class Failure:
 
 
 class Lane:
-    def __init__(self, model: Model, n_rows: int) -> None:
+    def __init__(self, model: Model, n_rows: int, *, n_threads: int = 1) -> None:
         self.model = model
+        self.n_threads = threads_for(model.t2s, n_threads)  # counted before the runner packs the weights
         self.slots = Slots(n_rows)
         self.scheduler = Scheduler(self.slots)
         self._runner = Runner(model.t2s, n_rows)

@@ -19,6 +19,7 @@ from comps.gptsovits.engine.lane import Lane
 from comps.gptsovits.engine.sequence import Sequence
 from comps.gptsovits.engine.shares import Shares
 from comps.gptsovits.engine.stats import Counters
+from comps.gptsovits.engine.threads import threads_for
 from comps.gptsovits.engine.utterance import Utterance
 from comps.gptsovits.model import Model
 
@@ -51,6 +52,7 @@ class Worker:
         self._orders: queue.SimpleQueue[Order] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="gptsovits-engine", daemon=True)
         self._is_stopping = False
+        self._n_threads = 1  # of this machine, told when the thread begins
         self._lanes: dict[str, Lane] = {}
         self._leaving: set[str] = set()  # lanes of models that were let go, still speaking
         self._jobs: dict[int, Job] = {}
@@ -106,6 +108,7 @@ class Worker:
     def _run(self) -> None:
         if self._config.threads is not None:
             torch.set_num_threads(self._config.threads)
+        self._n_threads = torch.get_num_threads()
         with torch.inference_mode():
             while not self._is_stopping:
                 try:
@@ -152,6 +155,7 @@ class Worker:
     def _step(self, lane: Lane, now: float) -> None:
         for job in self._jobs.values():
             lane.scheduler.pace(job.id, job.slack_seconds(now))
+        torch.set_num_threads(lane.n_threads)
         done, failures, n_tokens = lane.turn(self._begin)
         self._counters.tokens(n_tokens)
         for failure in failures:
@@ -193,6 +197,7 @@ class Worker:
     def _speak(self, utterance: Utterance) -> None:
         job = utterance.job
         before = job.outlet.sent_samples
+        torch.set_num_threads(threads_for(job.model.decoder, self._n_threads))
         try:
             if utterance.advance():
                 self._utterances.remove(utterance)
@@ -220,7 +225,9 @@ class Worker:
 
     def _lane(self, model: Model) -> Lane:
         """The model's lane, which is now the most recently used."""
-        lane = self._lanes.pop(model.fingerprint, None) or Lane(model, self._config.max_running)
+        lane = self._lanes.pop(model.fingerprint, None)
+        if lane is None:
+            lane = Lane(model, self._config.max_running, n_threads=self._n_threads)
         self._lanes[model.fingerprint] = lane
         idle = [name for name, other in self._lanes.items() if other.scheduler.is_idle and other is not lane]
         for name in idle[: max(0, len(self._lanes) - self._config.max_models)]:
