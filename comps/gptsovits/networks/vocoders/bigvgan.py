@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from comps.gptsovits.networks.vocoders.antialias import AliasFreeSnake
+from comps.gptsovits.networks.vocoders.hifigan import same_length_convs
 
 
 @dataclass(frozen=True)
@@ -32,13 +33,8 @@ class PeriodicBlock(nn.Module):
 
     def __init__(self, channels: int, kernel_size: int, dilations: Sequence[int]) -> None:
         super().__init__()
-
-        def conv(dilation: int) -> nn.Conv1d:
-            padding = (kernel_size - 1) * dilation // 2
-            return nn.Conv1d(channels, channels, kernel_size, dilation=dilation, padding=padding)
-
-        self.dilated = nn.ModuleList(conv(d) for d in dilations)
-        self.plain = nn.ModuleList(conv(1) for _ in dilations)
+        self.dilated = same_length_convs(channels, kernel_size, dilations)
+        self.plain = same_length_convs(channels, kernel_size, [1] * len(dilations))
         # In the order they are heard: before the dilated, before the plain, before the next dilated …
         self.snakes = nn.ModuleList(AliasFreeSnake(channels) for _ in range(2 * len(dilations)))
 

@@ -30,18 +30,23 @@ class HifiGanConfig:
         return prod(self.upsample_rates)
 
 
+def same_length_convs(channels: int, kernel_size: int, dilations: Sequence[int]) -> nn.ModuleList:
+    """A convolution for each dilation, padded so that `[B, C, T]` keeps its T."""
+    return nn.ModuleList(
+        nn.Conv1d(
+            channels, channels, kernel_size, dilation=dilation, padding=(kernel_size - 1) * dilation // 2
+        )
+        for dilation in dilations
+    )
+
+
 class ResBlock(nn.Module):
     """Pairs of a dilated and a plain convolution, each pair beside a residual path."""
 
     def __init__(self, channels: int, kernel_size: int, dilations: Sequence[int]) -> None:
         super().__init__()
-
-        def conv(dilation: int) -> nn.Conv1d:
-            padding = (kernel_size - 1) * dilation // 2
-            return nn.Conv1d(channels, channels, kernel_size, dilation=dilation, padding=padding)
-
-        self.dilated = nn.ModuleList(conv(d) for d in dilations)
-        self.plain = nn.ModuleList(conv(1) for _ in dilations)
+        self.dilated = same_length_convs(channels, kernel_size, dilations)
+        self.plain = same_length_convs(channels, kernel_size, [1] * len(dilations))
 
     def forward(self, x: Tensor) -> Tensor:
         for dilated, plain in zip(self.dilated, self.plain, strict=True):
