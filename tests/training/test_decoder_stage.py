@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 
 pytest.importorskip("matplotlib", reason="the extra `train` is not installed")
 
-from comps.gptsovits.training import autoencoder, prior
+from comps.gptsovits.training import autoencoder, joint, prior
 from comps.gptsovits.training.alignment import chain_of
 from comps.gptsovits.training.codebook import save_tokens
 from comps.gptsovits.training.discriminators import Discriminators
@@ -82,6 +82,17 @@ def test_both_halves_train_resume_and_leave_what_the_next_stage_needs(work: Path
     rows = figures(work, "prior")
     assert np.isfinite([[row["divergence"], row["surprise"]] for row in rows]).all()
     assert (work / "logs" / "prior.png").exists()
+
+    run(joint, work, "--steps", "2", "--save-every", "2", "--tokens", "16", "--frames", "12")
+    run(joint, work, "--steps", "3", "--save-every", "2", "--tokens", "16", "--frames", "12")
+    assert [row["step"] for row in figures(work, "joint")] == [1, 2, 3]
+    assert np.isfinite(
+        [[row["mel"], row["divergence"], row["deceive"]] for row in figures(work, "joint")]
+    ).all()
+    halves, _ = joint.joined_halves(work)
+    last = torch.load(work / "decoder" / "joint.pt", weights_only=True)["model"]
+    moved = {name for name, value in halves.state_dict().items() if not value.equal(last[name])}
+    assert {name.split(".")[0] for name in moved} == {"style_encoder", "prior", "flow", "vocoder"}
 
 
 def test_the_divergence_of_a_standard_normal_from_itself_is_zero() -> None:

@@ -21,8 +21,8 @@ from tqdm import tqdm
 from comps.gptsovits.dsp.mel import log_mel
 from comps.gptsovits.networks.vocoders.hifigan import HifiGan
 from comps.gptsovits.training.averages import Average
-from comps.gptsovits.training.discriminators import Discriminators
-from comps.gptsovits.training.losses import MelDistance, deceive_loss, feature_distance, judge_loss
+from comps.gptsovits.training.contest import Contest
+from comps.gptsovits.training.losses import MelDistance
 from comps.gptsovits.training.posterior import PosteriorEncoder, divergence_from_normal, sample
 from comps.gptsovits.training.progress import (
     Clock,
@@ -40,7 +40,6 @@ from comps.gptsovits.training.split import is_for_training, read_items
 N_MELS = 100
 MEL_WEIGHT = 45.0
 DIVERGENCE_WEIGHT = 0.05
-FEATURE_WEIGHT = 2.0
 
 
 class Autoencoder(nn.Module):
@@ -173,17 +172,16 @@ class Trainer:
 
     def __init__(self, device: str, rate: float) -> None:
         self.device = torch.device(device)
-        self.model, self.judges = Autoencoder().to(device), Discriminators().to(device)
+        self.model, self.contest = Autoencoder().to(device), Contest(self.device, rate)
         self.average, self.distance = Average(self.model), MelDistance(SAMPLE_RATE).to(device)
         self.trained = [p for p in self.model.parameters() if p.requires_grad]
         self.optimiser = torch.optim.AdamW(self.trained, lr=rate, betas=(0.8, 0.99), weight_decay=1e-4)
-        self.judge_optimiser = torch.optim.AdamW(self.judges.parameters(), lr=rate, betas=(0.8, 0.99))
         self._parts: dict[str, Any] = {
             "model": self.model,
             "average": self.average,
-            "judges": self.judges,
+            "judges": self.contest.judges,
             "optimiser": self.optimiser,
-            "judge_optimiser": self.judge_optimiser,
+            "judge_optimiser": self.contest.optimiser,
         }
 
     def resume(self, path: Path) -> int:
@@ -199,7 +197,7 @@ class Trainer:
         save_checkpoint(path, {"step": step, **{n: p.state_dict() for n, p in self._parts.items()}})
 
     def set_rate(self, rate: float) -> None:
-        for group in (*self.optimiser.param_groups, *self.judge_optimiser.param_groups):
+        for group in (*self.optimiser.param_groups, *self.contest.optimiser.param_groups):
             group["lr"] = rate
 
     def step(self, batch: Batch, step: int, *, adversarial: bool) -> dict[str, float]:
@@ -215,30 +213,14 @@ class Trainer:
         loss = MEL_WEIGHT * mel_loss + DIVERGENCE_WEIGHT * divergence
         report = {"mel": mel_loss.item(), "divergence": divergence.item()}
         if adversarial:
-            # The judges cost twice what the vocoder does: they see half of the batch.
-            seen = slice(0, max(1, len(real) // 2))
-            contest, figures = self._contest(made[seen], real[seen])
-            loss, report = loss + contest, report | figures
+            deception, figures = self.contest.round(made, real)
+            loss, report = loss + deception, report | figures
         self.optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self.trained, 10.0)
         self.optimiser.step()
         self.average.update(self.model, step)
         return report
-
-    def _contest(self, made: Tensor, real: Tensor) -> tuple[Tensor, dict[str, float]]:
-        """Teach the judges, then ask them: the generator's adversarial loss."""
-        with self._half_precision():
-            real_scores, real_features = self.judges(real)
-            judged = judge_loss(real_scores, self.judges(made.detach())[0])
-        self.judge_optimiser.zero_grad()
-        judged.backward()
-        self.judge_optimiser.step()
-        with self._half_precision():
-            made_scores, made_features = self.judges(made)
-        deceived, features = deceive_loss(made_scores), feature_distance(real_features, made_features)
-        figures = {"judge": judged.item(), "deceive": deceived.item(), "features": features.item()}
-        return deceived + FEATURE_WEIGHT * features, figures
 
     def _half_precision(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16)

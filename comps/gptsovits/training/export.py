@@ -16,17 +16,12 @@ from torch import Tensor
 from comps.gptsovits.checkpoints.own import save_model
 from comps.gptsovits.networks.t2s import T2SConfig
 from comps.gptsovits.networks.vits.decoder import VitsDecoder
-from comps.gptsovits.training.prior import new_decoder
+from comps.gptsovits.training.joint import joined_halves
 from comps.gptsovits.training.progress import load_checkpoint, stage_parser
-from comps.gptsovits.training.sizes import HOP_LENGTH, LATENT_CHANNELS, N_FFT, SAMPLE_RATE
+from comps.gptsovits.training.sizes import CALM, HOP_LENGTH, LATENT_CHANNELS, N_FFT, SAMPLE_RATE
 
 LICENCE = "Apache-2.0"
 DATA = "synthetic English speech made with Kokoro-82M (Apache-2.0) from sentences of WordNet 3.0"
-
-
-# A prior that has trained for hours draws good latents at full strength; one of an hour mumbles. The model
-# card has figures.
-CALM = 0.1
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -81,18 +76,10 @@ def export(work: Path, output: Path, *, calm: float = CALM) -> None:
 
 
 def _decoder(work: Path) -> tuple[VitsDecoder, dict[str, int]]:
-    decoder = new_decoder(work)
-    steps = {}
-    for half in ("autoencoder", "prior"):
-        state = load_checkpoint(work / "decoder" / f"{half}.pt")
-        if state is None:
-            raise FileNotFoundError(f"{work / 'decoder' / half}.pt: stage `decoder` has not run")
-        steps[half] = int(state["step"])
-        if half == "autoencoder":
-            vocoder = {n.removeprefix("vocoder."): t for n, t in state["average"].items() if "vocoder." in n}
-        else:
-            decoder.load_state_dict(state["average"])
-    decoder.vocoder.load_state_dict(vocoder)  # the prior's copy of it was never trained
+    decoder, steps = joined_halves(work)
+    if (state := load_checkpoint(work / "decoder" / "joint.pt")) is not None:
+        decoder.load_state_dict(state["average"])
+        steps["joint"] = int(state["step"])
     return decoder, steps
 
 

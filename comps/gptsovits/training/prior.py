@@ -9,8 +9,8 @@ Tokens alone are ambiguous: two heads of the attention from content to text are 
 belongs to, so that the text is read from early on.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from tqdm import tqdm
 from comps.gptsovits.dsp.spectrogram import magnitude_spectrogram
 from comps.gptsovits.networks.layers.attention import Attention
 from comps.gptsovits.networks.layers.masks import length_mask, masked
+from comps.gptsovits.networks.semantic.prior import Prior
 from comps.gptsovits.networks.vits.decoder import VitsDecoder
 from comps.gptsovits.text.symbols import symbol_table
 from comps.gptsovits.training.autoencoder import Autoencoder, load_mels, mel_starts
@@ -62,6 +63,24 @@ class Batch:
     n_phonemes: Tensor  # [B]
     reference: Tensor  # [B, K, R] magnitudes
     reference_mask: Tensor  # [B, R]
+    origin: tuple[tuple[int, int], ...]  # of each row: the utterance's number, the crop's first frame
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same batch with its tensors on `device`."""
+        moved: dict[str, Any] = {
+            name: value.to(device) for name, value in vars(self).items() if isinstance(value, Tensor)
+        }
+        return replace(self, **moved)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a training step saw of the prior: two losses in nats a frame, and what they were taken from."""
+
+    divergence: Tensor  # KL of the stored posterior from the prior seen through the flow
+    surprise: Tensor  # of the guided heads at the phoneme that the frame belongs to
+    prior: Prior
+    style: Tensor  # [B, G, 1]
 
 
 class Latents:
@@ -103,6 +122,16 @@ def load_latents(sounds: Sounds, cache: Path, autoencoder: Path) -> Latents:
     return Latents(values, starts)
 
 
+@dataclass(frozen=True)
+class Crop:
+    """A stretch of an utterance: tokens `[S]`, the phoneme of each frame `[F]`, latents `[F, 2 Z]`."""
+
+    tokens: NDArray[np.int64]
+    symbol: NDArray[np.int64]
+    latent: NDArray[np.float16]
+    first_frame: int
+
+
 class Pairs:
     """Targets of training voices, each with another utterance of its voice as reference."""
 
@@ -138,38 +167,45 @@ class Pairs:
 
     def _batch(self, random: np.random.Generator, pairs: list[tuple[int, int]], n_tokens: int) -> Batch:
         rows = [self._target(random, target, n_tokens) for target, _ in pairs]
-        phonemes = [torch.from_numpy(self.pieces[target].phonemes) for target, _ in pairs]
+        phonemes = [self.pieces[target].phonemes for target, _ in pairs]
         references = [self._reference(random, other) for _, other in pairs]
-        n_frames = torch.tensor([len(latent) for _, _, latent in rows])
-        latent = nn.utils.rnn.pad_sequence([torch.from_numpy(x).float() for *_, x in rows], batch_first=True)
+        n_frames = torch.tensor([len(row.latent) for row in rows])
+        latent = _padded([row.latent.astype(np.float32) for row in rows])
         mean, log_std = latent.transpose(1, 2).split(LATENT_CHANNELS, dim=1)
         return Batch(
-            tokens=nn.utils.rnn.pad_sequence([torch.from_numpy(t) for t, _, _ in rows], batch_first=True),
-            symbol=nn.utils.rnn.pad_sequence([torch.from_numpy(s) for _, s, _ in rows], batch_first=True),
+            tokens=nn.utils.rnn.pad_sequence(
+                [torch.from_numpy(row.tokens) for row in rows], batch_first=True
+            ),
+            symbol=nn.utils.rnn.pad_sequence(
+                [torch.from_numpy(row.symbol) for row in rows], batch_first=True
+            ),
             mean=mean,
             log_std=log_std,
             frame_mask=length_mask(n_frames, int(n_frames.max())),
-            phonemes=nn.utils.rnn.pad_sequence(phonemes, batch_first=True),
+            phonemes=_padded(phonemes),
             n_phonemes=torch.tensor([len(p) for p in phonemes]),
             reference=nn.utils.rnn.pad_sequence([r.T for r in references], batch_first=True).transpose(1, 2),
             reference_mask=length_mask(
                 torch.tensor([r.shape[1] for r in references]), max(r.shape[1] for r in references)
             ),
+            origin=tuple((target, row.first_frame) for (target, _), row in zip(pairs, rows, strict=True)),
         )
 
-    def _target(
-        self, random: np.random.Generator, index: int, n_tokens: int
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float16]]:
-        """A crop of one utterance: tokens [S], the phoneme of each frame [F], latents [F, 2 Z]."""
+    def _target(self, random: np.random.Generator, index: int, n_tokens: int) -> Crop:
+        """A crop of one utterance."""
         piece, latent = self.pieces[index], self.latents.of(index)
         length = min(len(piece.tokens), len(latent) // FRAMES_PER_TOKEN)
         n = min(n_tokens, length)
         first = int(random.integers(0, length - n + 1))
         tokens = piece.tokens[first : first + n]
         wrong = random.random(n) < WRONG_TOKENS
-        tokens = np.where(wrong, random.integers(0, self.n_bins, n), tokens)
-        symbol = np.repeat(piece.symbol[first : first + n], FRAMES_PER_TOKEN)
-        return tokens, symbol, latent[first * FRAMES_PER_TOKEN : (first + n) * FRAMES_PER_TOKEN]
+        frames = slice(first * FRAMES_PER_TOKEN, (first + n) * FRAMES_PER_TOKEN)
+        return Crop(
+            tokens=np.where(wrong, random.integers(0, self.n_bins, n), tokens),
+            symbol=np.repeat(piece.symbol[first : first + n], FRAMES_PER_TOKEN),
+            latent=latent[frames],
+            first_frame=frames.start,
+        )
 
     def _reference(self, random: np.random.Generator, index: int) -> Tensor:
         waveform = self.sounds.waveform(index)
@@ -180,9 +216,12 @@ class Pairs:
         return magnitude_spectrogram(piece, n_fft=N_FFT, hop_length=HOP_LENGTH)[0]  # [K, R]
 
 
-def losses(decoder: VitsDecoder, batch: Batch) -> tuple[Tensor, Tensor]:
-    """Two figures in nats a frame: the KL of the stored posterior from the prior seen through the flow, and
-    the surprise of the guided heads at the phoneme that the frame belongs to."""
+def _padded(rows: Sequence[NDArray[Any]]) -> Tensor:
+    return nn.utils.rnn.pad_sequence([torch.from_numpy(row) for row in rows], batch_first=True)
+
+
+def look(decoder: VitsDecoder, batch: Batch) -> Seen:
+    """One forward pass of style, prior and flow over a batch."""
     style = decoder.style_encoder(batch.reference, batch.reference_mask)
     text_mask = length_mask(batch.n_phonemes, batch.phonemes.shape[1])
     looks = Looks(decoder.prior.mrte.attention)
@@ -199,10 +238,14 @@ def losses(decoder: VitsDecoder, batch: Batch) -> tuple[Tensor, Tensor]:
     mean, log_std = prior.mean.float(), prior.log_std.float()
     nats = log_std - batch.log_std - 0.5 + 0.5 * (mapped - mean).square() * (-2 * log_std).exp()
     n_frames = batch.frame_mask.sum()
-    divergence = masked(nats, batch.frame_mask).sum() / n_frames
     index = batch.symbol[:, None, :, None].expand(-1, GUIDED_HEADS, -1, 1)
     surprise = -looks.taken().gather(-1, index)[..., 0]  # [B, H, F]
-    return divergence, masked(surprise, batch.frame_mask).sum() / (GUIDED_HEADS * n_frames)
+    return Seen(
+        divergence=masked(nats, batch.frame_mask).sum() / n_frames,
+        surprise=masked(surprise, batch.frame_mask).sum() / (GUIDED_HEADS * n_frames),
+        prior=prior,
+        style=style,
+    )
 
 
 class Looks:
@@ -250,6 +293,18 @@ def new_decoder(work: Path) -> VitsDecoder:
     return decoder
 
 
+def load_pairs(corpus: Path, work: Path) -> Pairs:
+    """What the stages before left in the work folder, as targets and references."""
+    items = read_items(corpus)
+    sounds = load_sounds(items, work / "cache", rate=SAMPLE_RATE)
+    latents = load_latents(sounds, work / "cache", work / "decoder" / "autoencoder.pt")
+    heard = [item for item in items if is_for_training(item)]
+    alignments = dict(
+        zip([i.file for i in heard], load_alignments(work / "alignment.npz", heard), strict=True)
+    )
+    return Pairs(items, sounds, latents, load_tokens(work / "tokens.npz"), alignments)
+
+
 def main(arguments: list[str] | None = None) -> None:
     parser = stage_parser("prior", "Learn latents from tokens, text and style.")
     parser.add_argument("--steps", type=int, default=12_000)
@@ -263,14 +318,7 @@ def main(arguments: list[str] | None = None) -> None:
     clock = Clock(options.minutes)
     work: Path = options.work
     path = work / "decoder" / "prior.pt"
-    items = read_items(options.corpus)
-    sounds = load_sounds(items, work / "cache", rate=SAMPLE_RATE)
-    latents = load_latents(sounds, work / "cache", work / "decoder" / "autoencoder.pt")
-    heard = [item for item in items if is_for_training(item)]
-    alignments = dict(
-        zip([i.file for i in heard], load_alignments(work / "alignment.npz", heard), strict=True)
-    )
-    pairs = Pairs(items, sounds, latents, load_tokens(work / "tokens.npz"), alignments)
+    pairs = load_pairs(options.corpus, work)
     device = torch.device(options.device)
     decoder = new_decoder(work).to(device)
     average = Average(decoder)
@@ -289,17 +337,17 @@ def main(arguments: list[str] | None = None) -> None:
     while step < options.steps and not clock.is_over:
         for group in optimiser.param_groups:
             group["lr"] = cosine_rate(step, options.steps, peak=options.rate, warmup=300, floor=0.05)
-        batch = Batch(**{name: value.to(device) for name, value in vars(next(batches)).items()})
+        batch = next(batches).to(device)
         with torch.autocast(device.type, torch.bfloat16):
-            divergence, surprise = losses(decoder, batch)
-        loss = divergence + GUIDANCE_WEIGHT * surprise
+            seen_now = look(decoder, batch)
+        loss = seen_now.divergence + GUIDANCE_WEIGHT * seen_now.surprise
         optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(trained, 50.0)
         optimiser.step()
         average.update(decoder, step)
         step += 1
-        seen.append((divergence.item(), surprise.item()))
+        seen.append((seen_now.divergence.item(), seen_now.surprise.item()))
         bar.update()
         if step % options.report == 0 or step == options.steps:
             means = dict(zip(("divergence", "surprise"), np.mean(seen, axis=0).tolist(), strict=True))

@@ -10,6 +10,10 @@ N_FFT = 1024  # of the reference spectrogram that the style encoder reads
 LATENT_CHANNELS = 64
 STYLE_DIM = 192
 
+# The prior's deviations are multiplied by it: a prior that has trained for hours draws good latents at full
+# strength, one of an hour mumbles. The model card has figures.
+CALM = 0.1
+
 VOCODER = HifiGanConfig(
     in_channels=LATENT_CHANNELS,
     initial_channels=256,

@@ -1,0 +1,173 @@
+"""Stage `decoder`, last part: both halves together, on what is heard.
+
+`autoencoder` taught the vocoder the latents of real speech, `prior` to guess latents. Guessed latents are
+smoother than real ones, and a vocoder that never met them blurs consonants and buzzes. Here the whole decoder
+speaks real tokens in the style of another clip of the voice, as it will when it serves, and is told by mel
+distance and by discriminators how that differs from the recording. The likelihood of `prior` goes on beside
+it.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from comps.gptsovits.networks.vits.decoder import NOISE_SCALE, VitsDecoder
+from comps.gptsovits.training.autoencoder import MEL_WEIGHT
+from comps.gptsovits.training.averages import Average
+from comps.gptsovits.training.contest import Contest
+from comps.gptsovits.training.losses import MelDistance
+from comps.gptsovits.training.prior import GUIDANCE_WEIGHT, Batch, Pairs, load_pairs, look, new_decoder
+from comps.gptsovits.training.progress import (
+    Clock,
+    LossLog,
+    cosine_rate,
+    load_checkpoint,
+    save_checkpoint,
+    stage_parser,
+    start,
+)
+from comps.gptsovits.training.sizes import CALM, HOP_LENGTH, SAMPLE_RATE
+from comps.gptsovits.training.sounds import Sounds
+
+
+def joined_halves(work: Path) -> tuple[VitsDecoder, dict[str, int]]:
+    """The decoder with the averaged weights of both halves, and how many steps each has trained.
+
+    Raises FileNotFoundError naming a half that has not been trained.
+    """
+    decoder = new_decoder(work)
+    states = {}
+    for half in ("autoencoder", "prior"):
+        path = work / "decoder" / f"{half}.pt"
+        state = load_checkpoint(path)
+        if state is None:
+            raise FileNotFoundError(f"{path}: this half of the decoder has not been trained")
+        states[half] = state
+    decoder.load_state_dict(states["prior"]["average"])
+    heard = states["autoencoder"]["average"]  # the prior's own copy of the vocoder was never trained
+    decoder.vocoder.load_state_dict(
+        {name.removeprefix("vocoder."): value for name, value in heard.items() if "vocoder." in name}
+    )
+    return decoder, {half: int(state["step"]) for half, state in states.items()}
+
+
+class Windows:
+    """The same stretch of latents and of the recording, for every row of a batch."""
+
+    def __init__(self, sounds: Sounds, n_frames: int, *, seed: int) -> None:
+        self.sounds, self.n_frames = sounds, n_frames
+        self.random = np.random.default_rng(seed)
+
+    def cut(self, latent: Tensor, batch: Batch) -> tuple[list[int], Tensor, Tensor]:
+        """Latents `[B, Z, F]` of a batch -> the R rows that are long enough, their latents
+        `[R, Z, n_frames]` and samples `[R, n_frames · hop]`."""
+        rows: list[int] = []
+        latents, samples = [], []
+        for row, (utterance, first) in enumerate(batch.origin):
+            waveform = self.sounds.waveform(utterance)
+            length = min(int(batch.frame_mask[row].sum()), len(waveform) // HOP_LENGTH - first)
+            if length < self.n_frames:
+                continue
+            at = int(self.random.integers(0, length - self.n_frames + 1))
+            rows.append(row)
+            latents.append(latent[row, :, at : at + self.n_frames])
+            begin = (first + at) * HOP_LENGTH
+            samples.append(torch.from_numpy(waveform[begin : begin + self.n_frames * HOP_LENGTH].copy()))
+        return rows, torch.stack(latents), torch.stack(samples).to(latent.device)
+
+
+class Trainer:
+    """The decoder, its judges, and one step."""
+
+    def __init__(self, decoder: VitsDecoder, device: str, rate: float, windows: Windows) -> None:
+        self.device = torch.device(device)
+        self.decoder = decoder.to(device)
+        self.decoder.vocoder.requires_grad_(True)
+        self.windows, self.distance = windows, MelDistance(SAMPLE_RATE).to(device)
+        self.contest, self.average = Contest(self.device, rate), Average(self.decoder)
+        self.trained = [p for p in decoder.parameters() if p.requires_grad]
+        self.optimiser = torch.optim.AdamW(self.trained, lr=rate, betas=(0.8, 0.99), weight_decay=0.01)
+        self.parts: dict[str, Any] = {
+            "model": self.decoder,
+            "average": self.average,
+            "judges": self.contest.judges,
+            "optimiser": self.optimiser,
+            "judge_optimiser": self.contest.optimiser,
+        }
+
+    def set_rate(self, rate: float) -> None:
+        for group in (*self.optimiser.param_groups, *self.contest.optimiser.param_groups):
+            group["lr"] = rate
+
+    def step(self, batch: Batch, step: int) -> dict[str, float]:
+        """Update all weights once and return what to report."""
+        with torch.autocast(self.device.type, torch.bfloat16):
+            seen = look(self.decoder, batch)
+            drawn = torch.randn_like(seen.prior.mean) * seen.prior.log_std.detach().exp()
+            guess = seen.prior.mean + drawn * (NOISE_SCALE * CALM)
+            latent = self.decoder.flow.inverse(guess, seen.style, batch.frame_mask)
+            rows, latents, real = self.windows.cut(latent, batch)
+            made = self.decoder.vocoder(latents, seen.style[rows]).float()
+        mel = self.distance(made, real)
+        deception, figures = self.contest.round(made, real)
+        loss = seen.divergence + GUIDANCE_WEIGHT * seen.surprise + MEL_WEIGHT * mel + deception
+        self.optimiser.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.trained, 50.0)
+        self.optimiser.step()
+        self.average.update(self.decoder, step)
+        return {
+            "mel": mel.item(),
+            "divergence": seen.divergence.item(),
+            "surprise": seen.surprise.item(),
+            **figures,
+        }
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = stage_parser("joint", "Train both halves of the decoder together.")
+    parser.add_argument("--steps", type=int, default=20_000)
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--tokens", type=int, default=72, help="tokens of a crop, 25 a second")
+    parser.add_argument("--frames", type=int, default=24, help="latent frames that are heard, 50 a second")
+    parser.add_argument("--rate", type=float, default=2e-4)
+    parser.add_argument("--report", type=int, default=50)
+    parser.add_argument("--save-every", type=int, default=250)
+    options = parser.parse_args(arguments)
+    start(options)
+    clock = Clock(options.minutes)
+    path = options.work / "decoder" / "joint.pt"
+    pairs: Pairs = load_pairs(options.corpus, options.work)
+    decoder, _ = joined_halves(options.work)
+    state = load_checkpoint(path)
+    step = 0 if state is None else int(state["step"])
+    windows = Windows(pairs.sounds, options.frames, seed=options.seed + step)
+    trainer = Trainer(decoder, options.device, options.rate, windows)
+    if state is not None:
+        for name, part in trainer.parts.items():
+            part.load_state_dict(state[name])
+    log = LossLog(options.work / "logs", "joint")
+    batches = pairs.batches(options.batch, options.tokens, seed=options.seed + step)
+    bar = tqdm(total=options.steps, initial=step, desc="joint", unit="step")
+    reported: list[dict[str, float]] = []
+    while step < options.steps and not clock.is_over:
+        trainer.set_rate(cosine_rate(step, options.steps, peak=options.rate, warmup=200, floor=0.1))
+        reported.append(trainer.step(next(batches).to(trainer.device), step))
+        step += 1
+        bar.update()
+        if step % options.report == 0 or step == options.steps:
+            means = {name: float(np.mean([row[name] for row in reported])) for name in reported[-1]}
+            bar.set_postfix({name: f"{value:.3f}" for name, value in means.items()})
+            log.add(step, **means)
+            reported = []
+        if step % options.save_every == 0 or step == options.steps or clock.is_over:
+            save_checkpoint(path, {"step": step, **{n: p.state_dict() for n, p in trainer.parts.items()}})
+            log.draw()
+
+
+if __name__ == "__main__":
+    main()
