@@ -170,10 +170,15 @@ async def encoded(handle: SpeechHandle, encoder: Encoder) -> AsyncGenerator[byte
 
 async def framed(handle: SpeechHandle) -> AsyncGenerator[bytes, None]:
     """The same for the gateway: samples with their segments, an error as a frame, and an explicit end."""
-    n_frames = 0
+    n_frames, texts = 0, dict(enumerate(handle.segment_texts))
     try:
         async for chunk in handle:
-            frame = Frame(segment=chunk.segment, segments_total=chunk.segments_total, is_final=chunk.is_final)
+            frame = Frame(
+                segment=chunk.segment,
+                segments_total=chunk.segments_total,
+                text=texts.pop(chunk.segment, None),
+                is_final=chunk.is_final,
+            )
             yield pack(frame, to_int16(chunk.samples))
             n_frames += 1
         yield pack(Frame(end=True, segments_total=handle.segments_total, warnings=list(handle.warnings)))

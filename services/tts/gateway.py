@@ -26,6 +26,7 @@ from services.tts.profiles import ProfileCache
 from services.tts.references import References
 from services.tts.settings import GatewaySettings
 from services.tts.speech import Speech
+from services.tts.subtitles import Subtitles
 from services.tts.voices import Voices
 
 logger = logging.getLogger(__name__)
@@ -45,6 +46,7 @@ class Gateway:
     speech: Speech
     store: JobStore
     runner: Runner
+    subtitles: Subtitles
 
     async def start_job(
         self, request: GatewaySpeechRequest, uploaded: Uploaded, *, pcm_rate: int | None = None
@@ -89,6 +91,7 @@ class Gateway:
         for record in removed:
             if record.file:
                 (self.settings.output_path / record.file).unlink(missing_ok=True)
+                self.subtitles.forget(record.id)
 
 
 def build_gateway(
@@ -100,11 +103,13 @@ def build_gateway(
     voices = Voices(settings.audio_path, limits, default=settings.default_voice)
     speech = Speech(inference, profiles, limits)
     store = DatabaseJobStore(settings.jobs_database)
+    subtitles = Subtitles(settings.state_folder / "subtitles")
     metrics = GatewayMetrics(registry)
     runner = Runner(
         speech,
         store,
         Uploads(settings.state_folder / "uploads"),
+        subtitles,
         output_path=settings.output_path,
         max_running=settings.max_jobs_running,
         max_queued=settings.max_jobs_queued,
@@ -113,4 +118,4 @@ def build_gateway(
     )
     metrics.watch(profiles, runner)
     references = References(AudioRoot(settings.audio_path, max(settings.max_body_bytes, MIB)), voices)
-    return Gateway(settings, inference, profiles, voices, references, speech, store, runner)
+    return Gateway(settings, inference, profiles, voices, references, speech, store, runner, subtitles)

@@ -7,13 +7,14 @@ from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Response
-from fastapi.responses import FileResponse, StreamingResponse
+from fastapi.responses import FileResponse, PlainTextResponse, StreamingResponse
 
 from comps.cores.errors import InvalidOption, JobNotFinished, JobUnknown
 from comps.cores.proto.jobs import JobPage, JobState, JobView
 from services.tts.deps import ERRORS, GatewayDep
 from services.tts.gateway import Gateway
 from services.tts.jobs.store import JobRecord
+from services.tts.subtitles import SubtitleFormat, written
 from services.tts.views import view_of
 
 router = APIRouter(prefix="/status", responses=ERRORS)
@@ -64,14 +65,21 @@ async def events(
 async def audio(job_id: str, gateway: GatewayDep) -> Response:
     """The finished file; ranges are understood. 409 while there is none yet."""
     record = await _live(gateway, job_id)
-    if record.file is None:
-        if record.state.is_final:
-            raise JobUnknown(f"job {job_id[:80]!r} is {record.state}: it has no audio")
-        raise JobNotFinished(f"job {job_id[:80]!r} is {record.state}: its audio is not there yet")
-    path = gateway.settings.output_path / record.file
+    path = gateway.settings.output_path / _check_finished(record)
     if not path.is_file():
         raise JobUnknown(f"the audio of job {job_id[:80]!r} has been removed")
     return FileResponse(path, media_type=record.media_type, filename=record.file)
+
+
+@router.get("/{job_id}/subtitles.{subtitle_format}", response_class=PlainTextResponse)
+async def subtitles(job_id: str, subtitle_format: SubtitleFormat, gateway: GatewayDep) -> Response:
+    """A line for each segment, with the times at which it is heard. 409 while the job is not finished."""
+    record = await _live(gateway, job_id)
+    _check_finished(record)
+    cues = await asyncio.to_thread(gateway.subtitles.load, record.id)
+    if cues is None:
+        raise JobUnknown(f"the subtitles of job {job_id[:80]!r} have been removed")
+    return Response(written(cues, subtitle_format), media_type=f"{subtitle_format.media_type}; charset=utf-8")
 
 
 @router.delete("/{job_id}", response_model_exclude_none=True)
@@ -84,6 +92,15 @@ async def _live(gateway: Gateway, job_id: str) -> JobRecord:
     """The record as it is this moment: of the running job, or from the store."""
     run = gateway.runner.runs.get(job_id)
     return run.record if run is not None else await gateway.store.get(job_id)
+
+
+def _check_finished(record: JobRecord) -> str:
+    """The name of the job's file. Raises `JobNotFinished` or `JobUnknown` where there is none."""
+    if record.file is not None:
+        return record.file
+    if record.state.is_final:
+        raise JobUnknown(f"job {record.id!r} is {record.state}: it has no audio")
+    raise JobNotFinished(f"job {record.id!r} is {record.state}: its audio is not there yet")
 
 
 async def _events(gateway: Gateway, job_id: str, seen: int) -> AsyncIterator[str]:

@@ -3,13 +3,13 @@
 from comps.cores.proto.jobs import JobLinks, JobState, JobView
 from comps.cores.proto.problems import Problem
 from services.tts.jobs.store import JobRecord, JobStore, when
+from services.tts.subtitles import SubtitleFormat
 
 
 async def view_of(record: JobRecord, store: JobStore) -> JobView:
     position = await store.queue_position(record) if record.state is JobState.QUEUED else None
     created = when(record.created)
     assert created is not None
-    base = f"/status/{record.id}"
     return JobView(
         job_id=record.id,
         state=record.state,
@@ -24,5 +24,14 @@ async def view_of(record: JobRecord, store: JobStore) -> JobView:
         cache=record.cache,
         warnings=record.warnings,
         problem=Problem.model_validate(record.problem) if record.problem else None,
-        links=JobLinks(self=base, events=f"{base}/events", audio=f"{base}/audio" if record.file else None),
+        links=_links(record),
     )
+
+
+def _links(record: JobRecord) -> JobLinks:
+    base = f"/status/{record.id}"
+    links = JobLinks(self=base, events=f"{base}/events")
+    if record.file:
+        links.audio = f"{base}/audio"
+        links.srt, links.vtt = (f"{base}/subtitles.{kind}" for kind in SubtitleFormat)
+    return links

@@ -24,6 +24,7 @@ class FakeHandle:
         self.sample_rate = RATE
         self.segments = [part for part in request.text.split(".") if part.strip()]
         self.segments_total = len(self.segments)
+        self.segment_texts = [f"{part.strip()}." for part in self.segments]
         self.warnings: list[str] = []
         self.cancelled = False
         self._done = False

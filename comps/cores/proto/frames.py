@@ -27,10 +27,11 @@ MAX_AUDIO_BYTES = 64 * 1024 * 1024
 
 
 class Frame(Reply):
-    """`segment` counts from 0; `is_final` marks a segment's last audio."""
+    """`segment` counts from 0, and its first frame has its `text`; `is_final` marks the last audio."""
 
     segment: int = 0
     segments_total: int = 0
+    text: str | None = None
     is_final: bool = False
     n_bytes: int = 0
     end: bool = False

@@ -28,6 +28,8 @@ class JobLinks(Reply):
     self: str
     events: str
     audio: str | None = None
+    srt: str | None = None
+    vtt: str | None = None
 
 
 class JobView(Reply):

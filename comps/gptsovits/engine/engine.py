@@ -189,6 +189,7 @@ class Engine:
             seed=fresh_seed() if options.seed is None else options.seed,
             sample_rate=model.sample_rate,
             segments_total=len(script.segments),
+            segment_texts=[segment.text for segment in script.segments],
             expected_seconds=_expected_seconds(script, options, model) + sum(pauses) + script.lead_seconds,
             cancel=lambda handle: self._worker.cancel(job_id),
         )

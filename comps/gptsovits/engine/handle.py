@@ -4,7 +4,7 @@ import asyncio
 import threading
 import uuid
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 
 from comps.cores.errors import Cancelled
@@ -25,6 +25,7 @@ class Handle:
         sample_rate: int,
         segments_total: int,
         expected_seconds: float,
+        segment_texts: Sequence[str] = (),
         cancel: Callable[["Handle"], None],
     ) -> None:
         self.id = uuid.uuid4().hex
@@ -32,6 +33,7 @@ class Handle:
         self.sample_rate = sample_rate
         self.segments_total = segments_total
         self.expected_seconds = expected_seconds  # of audio, as far as the text tells
+        self.segment_texts = tuple(segment_texts)  # as written, for subtitles
         self.warnings: list[str] = []
         self._loop = asyncio.get_running_loop()
         self._cancel = cancel

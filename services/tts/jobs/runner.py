@@ -31,6 +31,7 @@ from services.tts.jobs.run import JobRun, Plan
 from services.tts.jobs.store import JobRecord, JobStore
 from services.tts.jobs.uploads import Uploads
 from services.tts.speech import Speech, Started
+from services.tts.subtitles import Subtitles, Timeline
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +45,7 @@ class Runner:
         speech: Speech,
         store: JobStore,
         uploads: Uploads,
+        subtitles: Subtitles,
         *,
         output_path: Path,
         max_running: int,
@@ -54,6 +56,7 @@ class Runner:
         self._speech = speech
         self._store = store
         self._uploads = uploads
+        self._subtitles = subtitles
         self._output_path = output_path
         self._slots = asyncio.Semaphore(max_running)
         self._max_queued = max_queued
@@ -172,6 +175,7 @@ class Runner:
         run.changed()
         output = OutputFile(self._output_path, f"{record.id}.{request.response_format.extension}")
         encoder: Encoder | None = None
+        timeline = Timeline()
         try:
             async with aclosing(self._speech.speak(request, run.plan.reference)) as events:
                 async for event in events:
@@ -179,12 +183,15 @@ class Runner:
                         encoder = _encoder(run.plan, event.sample_rate)
                         _note_start(run, event, encoder)
                     elif encoder is not None:
+                        timeline.add(event.frame.segment, event.frame.text, event.audio)
                         await self._take(run, event, encoder, output)
             if encoder is not None:
                 await self._put(run, await finish_aside(encoder), output)
                 run.rewrites = encoder.rewrites
             if output.finish(run.rewrites):
                 record.file = output.name
+                if run.started is not None:
+                    self._subtitles.keep(record.id, timeline.cues(run.started.sample_rate))
             else:
                 record.warnings.append(f"the audio was not kept: {output.failure or 'there is none'}")
         except BaseException:
@@ -201,8 +208,9 @@ class Runner:
             await self._put(run, await encode_aside(encoder, samples), output)
             assert run.started is not None
             run.record.audio_seconds += len(found.audio) / BYTES_A_SAMPLE / run.started.sample_rate
-        if frame.is_final:
-            run.record.segments_done = frame.segment + 1
+        done = frame.segment + frame.is_final  # a segment's first audio says that those before it are done
+        if done > run.record.segments_done:
+            run.record.segments_done = done
             run.changed()
 
     async def _put(self, run: JobRun, data: bytes, output: OutputFile) -> None:
