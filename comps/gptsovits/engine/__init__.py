@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from comps.gptsovits.engine.request import ProfileResult as ProfileResult
     from comps.gptsovits.engine.request import SpeechOptions as SpeechOptions
     from comps.gptsovits.engine.request import SpeechRequest as SpeechRequest
+    from comps.gptsovits.engine.request import TransferRequest as TransferRequest
     from comps.gptsovits.engine.stats import EngineStats as EngineStats
 
 _HOMES = {
@@ -27,6 +28,7 @@ _HOMES = {
     "ProfileResult": "request",
     "SpeechOptions": "request",
     "SpeechRequest": "request",
+    "TransferRequest": "request",
 }
 
 __all__ = [*_HOMES]

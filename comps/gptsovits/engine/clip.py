@@ -39,7 +39,7 @@ def prepared(waveform: Waveform, *, has_transcript: bool = False, must_be_whole:
     `must_be_whole` is for models that cannot do without the transcript: no window is cut. Raises
     `InvalidAudio`, `AudioTooShort`, `AudioTooLong` or `SilentAudio`.
     """
-    _check(waveform)
+    check(waveform)
     longest = LONG_SECONDS_WITH_TRANSCRIPT if has_transcript else LONG_SECONDS
     seconds = waveform.seconds
     if seconds > longest and not must_be_whole:
@@ -111,7 +111,8 @@ def _speech_threshold(levels: npt.NDArray[np.float64]) -> float:
     return float(np.percentile(levels, 95)) - SPEECH_RANGE_DB
 
 
-def _check(waveform: Waveform) -> None:
+def check(waveform: Waveform) -> None:
+    """Raises `InvalidAudio`, `AudioTooShort`, `AudioTooLong` or `SilentAudio` for what cannot be used."""
     if not np.isfinite(waveform.samples).all():
         raise InvalidAudio("the clip holds samples that are not numbers (NaN or infinity)")
     if waveform.seconds < MIN_SECONDS:

@@ -22,10 +22,12 @@ from comps.gptsovits.engine.handle import Handle
 from comps.gptsovits.engine.job import Job
 from comps.gptsovits.engine.outlet import Outlet
 from comps.gptsovits.engine.references import voice_slices
-from comps.gptsovits.engine.request import ProfileResult, SpeechOptions, SpeechRequest
+from comps.gptsovits.engine.request import ProfileResult, SpeechOptions, SpeechRequest, TransferRequest
 from comps.gptsovits.engine.seeds import fresh_seed
 from comps.gptsovits.engine.segments import Script, Segment, script_of, segment_of
+from comps.gptsovits.engine.source import Source
 from comps.gptsovits.engine.stats import Counters, EngineStats
+from comps.gptsovits.engine.transfer import check_transferable, script_of_source
 from comps.gptsovits.engine.worker import Worker
 from comps.gptsovits.model import Model
 from comps.gptsovits.text.pipeline import phonemize
@@ -142,26 +144,24 @@ class Engine:
         `TextTooLong`, `UnsupportedLanguage` or `MissingLanguageExtra`; what goes wrong later is raised by the
         handle.
         """
-        self._check_alive()
-        model = await self._model(request.model)
-        if request.voice.fingerprint != model.fingerprint:
-            raise ProfileMismatch(
-                f"the voice was made by model {request.voice.model_id!r}, not by the weights of {model.id!r}"
-            )
-        job_id = next(self._job_ids)
-        self._enter(job_id)
-        try:
-            submitted_at = time.monotonic()
-            is_long = len(request.text) > LONG_TEXT_CHARACTERS
-            script = await self._read(lambda: self._script(request, model), is_long=is_long)
-            job = self._job(job_id, request, model, script)
-            job.submitted_at = submitted_at
-            self._check_alive()
-        except BaseException:
-            self._leave(job_id)
-            raise
-        self._worker.submit(job)
-        return job.handle
+        model = await self._model_for(request)
+        is_long = len(request.text) > LONG_TEXT_CHARACTERS
+        return await self._queued(
+            request, model, lambda: (self._script(request, model), None), is_long=is_long
+        )
+
+    async def transfer(self, request: TransferRequest) -> Handle:
+        """Puts a voice transfer in line: the audio is as long as the source, to the next whole token.
+
+        Raises what `submit` raises, `InvalidAudio`, `AudioTooShort`, `AudioTooLong` or `SilentAudio` for the
+        source, and `NotSupportedByModel`.
+        """
+        model = await self._model_for(request)
+        check_transferable(model, request.voice)
+        await self._read(lambda: clips.check(request.source))
+        handle = await self._queued(request, model, lambda: script_of_source(request, model))
+        self._counters.add("transfers")
+        return handle
 
     def forget(self, model: Model) -> None:
         """Lets go of what was readied for a model that its catalogue has dropped; from any thread.
@@ -182,8 +182,48 @@ class Engine:
             rows=self.config.max_running,
         )
 
-    def _job(self, job_id: int, request: SpeechRequest, model: Model, script: Script) -> Job:
-        options = request.options
+    async def _model_for(self, request: SpeechRequest | TransferRequest) -> Model:
+        self._check_alive()
+        model = await self._model(request.model)
+        if request.voice.fingerprint != model.fingerprint:
+            raise ProfileMismatch(
+                f"the voice was made by model {request.voice.model_id!r}, not by the weights of {model.id!r}"
+            )
+        return model
+
+    async def _queued(
+        self,
+        request: SpeechRequest | TransferRequest,
+        model: Model,
+        read: Callable[[], tuple[Script, Source | None]],
+        *,
+        is_long: bool = False,
+    ) -> Handle:
+        job_id = next(self._job_ids)
+        self._enter(job_id)
+        try:
+            submitted_at = time.monotonic()
+            script, source = await self._read(read, is_long=is_long)
+            job = self._job(job_id, request.voice, request.options, model, script, source)
+            job.submitted_at = submitted_at
+            self._check_alive()
+        except BaseException:
+            self._leave(job_id)
+            raise
+        self._worker.submit(job)
+        return job.handle
+
+    def _job(
+        self,
+        job_id: int,
+        voice: Voice,
+        options: SpeechOptions,
+        model: Model,
+        script: Script,
+        source: Source | None,
+    ) -> Job:
+        if source is not None:
+            options = replace(options, n_tokens=source.n_tokens)
         pauses = script.pauses(options.pause_seconds)
         handle = Handle(
             seed=fresh_seed() if options.seed is None else options.seed,
@@ -198,13 +238,14 @@ class Engine:
             id=job_id,
             handle=handle,
             model=model,
-            voice=request.voice,
+            voice=voice,
             options=options,
             segments=script.segments,
             seed=handle.seed,
             outlet=Outlet(
                 pauses, sample_rate=model.sample_rate, lead_seconds=script.lead_seconds, send=handle.deliver
             ),
+            source=source,
         )
 
     def _script(self, request: SpeechRequest, model: Model) -> Script:

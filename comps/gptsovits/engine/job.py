@@ -17,6 +17,7 @@ from comps.gptsovits.engine.scheduler import Key
 from comps.gptsovits.engine.seeds import derived_seed
 from comps.gptsovits.engine.segments import Segment
 from comps.gptsovits.engine.sequence import Sequence
+from comps.gptsovits.engine.source import Source
 from comps.gptsovits.model import Model
 from comps.gptsovits.voice import Voice
 
@@ -40,6 +41,7 @@ class Job:
     segments: Row[Segment]
     seed: int
     outlet: Outlet
+    source: Source | None = None  # a recording whose tokens are spoken, instead of tokens of the model's own
     submitted_at: float = field(default_factory=time.monotonic)
     first_audio_at: float | None = None
     has_begun: bool = False
@@ -48,6 +50,11 @@ class Job:
     @property
     def deadline(self) -> float:
         return self.submitted_at + self.options.deadline_seconds
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether this is a transfer that has not sounded yet: its recording is being heard."""
+        return self.source is not None and self.first_audio_at is None
 
     def slack_seconds(self, now: float) -> float | None:
         """How far the audio is ahead of a listener who began when the first of it came; None before that."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from comps.cores.audio.waveform import Waveform
 from comps.cores.errors import InvalidOption
 from comps.gptsovits.voice import Voice
 
@@ -75,6 +76,20 @@ _RANGES: dict[str, tuple[Callable[[float], bool], str]] = {
 class SpeechRequest:
     """A text, who speaks it, and how. `model` None means the loaded one."""
 
+    text: str
+    voice: Voice
+    options: SpeechOptions = field(default_factory=SpeechOptions)
+    model: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class TransferRequest:
+    """A recording and what is said in it, to be said the same way by another voice.
+
+    Of the options, those of sampling, splitting and pauses mean nothing here.
+    """
+
+    source: Waveform
     text: str
     voice: Voice
     options: SpeechOptions = field(default_factory=SpeechOptions)

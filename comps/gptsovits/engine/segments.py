@@ -93,10 +93,9 @@ def _spoken(
     warnings: dict[str, None],
 ) -> list[Segment]:
     try:
-        phonemized = read(piece)
+        phonemized = checked(read(piece), supported)
     except UnspeakableText:
         return []
-    _check_languages(phonemized, supported)
     warnings.update(dict.fromkeys(phonemized.warnings))
     if len(phonemized.phones) <= MAX_PHONEMES:
         return [segment_of(read_markup(piece).plain, phonemized, inventory)]  # subtitles show no markup
@@ -135,7 +134,9 @@ def segment_of(text: str, phonemized: Phonemized, inventory: Inventory) -> Segme
     return Segment(text, tuple(ids), phonemized.spans, n_lead)
 
 
-def _check_languages(phonemized: Phonemized, supported: tuple[str, ...]) -> None:
+def checked(phonemized: Phonemized, supported: tuple[str, ...]) -> Phonemized:
+    """The same. Raises `UnsupportedLanguage` where something is said in none of `supported`."""
     for span in phonemized.spans:
         if span.phones and span.language not in supported:
             raise UnsupportedLanguage(span.language, supported=supported)
+    return phonemized

@@ -24,6 +24,7 @@ class EngineStats:
     failed_total: int
     cancelled_total: int
     profiles_total: int
+    transfers_total: int
     tokens_total: int
     tokens_per_second: float
     audio_seconds_total: float
@@ -44,6 +45,7 @@ class Counters:
                 "failed",
                 "cancelled",
                 "profiles",
+                "transfers",
                 "tokens",
                 "audio_seconds",
                 "retries",
@@ -97,6 +99,7 @@ class Counters:
                 failed_total=int(self._totals["failed"]),
                 cancelled_total=int(self._totals["cancelled"]),
                 profiles_total=int(self._totals["profiles"]),
+                transfers_total=int(self._totals["transfers"]),
                 tokens_total=int(self._totals["tokens"]),
                 tokens_per_second=recent / span if span > 0 else 0.0,
                 audio_seconds_total=self._totals["audio_seconds"],

@@ -5,6 +5,7 @@ import queue
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
@@ -20,6 +21,7 @@ from comps.gptsovits.engine.sequence import Sequence
 from comps.gptsovits.engine.shares import Shares
 from comps.gptsovits.engine.stats import Counters
 from comps.gptsovits.engine.threads import threads_for
+from comps.gptsovits.engine.transfer import transfer_utterance
 from comps.gptsovits.engine.utterance import Utterance
 from comps.gptsovits.model import Model
 
@@ -30,6 +32,9 @@ Order = Callable[[], None]
 # torch lets go of the interpreter at every operation. With Python's default of 5 ms a loop in any other
 # thread, such as reading a dictionary, makes a step of some hundred operations take half a second.
 SWITCH_SECONDS = 5e-4
+
+# Until its first audio a transfer lets those pass who have less than this in hand; less as it waits.
+TRANSFER_PATIENCE_SECONDS = 1.0
 
 
 class Worker:
@@ -57,6 +62,7 @@ class Worker:
         self._leaving: set[str] = set()  # lanes of models that were let go, still speaking
         self._jobs: dict[int, Job] = {}
         self._utterances: list[Utterance] = []
+        self._transfers: deque[Job] = deque()  # that have not begun
         self._errands: list[Errand] = []
         self._shares = Shares()
         self._next_lane = 0
@@ -134,11 +140,12 @@ class Worker:
     def _turn(self) -> None:
         if self._errands and self._errands[0].advance():
             self._errands.pop(0)
+        self._admit_transfers()
         lanes = [lane for lane in self._lanes.values() if not lane.scheduler.is_idle]
         began = time.monotonic()
         if self._shares.audio_is_next(tokens=bool(lanes), audio=bool(self._utterances)):
             utterance = min(self._utterances, key=lambda u: self._due(u, began))
-            pressed = (utterance.job.slack_seconds(began) or 0.0) < 1.0
+            pressed = (utterance.job.slack_seconds(began) or 0.0) < 1.0 and not utterance.job.is_listening
             self._speak(utterance)
             self._shares.used(time.monotonic() - began, audio=True, pressed=pressed)
         elif lanes:
@@ -150,6 +157,8 @@ class Worker:
     @staticmethod
     def _due(utterance: Utterance, now: float) -> tuple[float, int, int]:
         slack = utterance.job.slack_seconds(now)
+        if utterance.job.is_listening:
+            slack = TRANSFER_PATIENCE_SECONDS - (now - utterance.job.submitted_at)
         return (-1e9 if slack is None else slack, utterance.segment, utterance.job.id)
 
     def _step(self, lane: Lane, now: float) -> None:
@@ -163,6 +172,15 @@ class Worker:
         for sequence in done:
             if sequence.key.request in self._jobs:
                 self._settle(lane, sequence)
+
+    def _admit_transfers(self) -> None:
+        """They need no rows; at most as many go on at once as there are rows all the same."""
+        n_running = sum(utterance.job.source is not None for utterance in self._utterances)
+        while self._transfers and n_running < self._config.max_running:
+            job = self._transfers.popleft()
+            if job.id in self._jobs:  # else it was dropped meanwhile
+                self._utterances.append(transfer_utterance(self._begin(job.id)))
+                n_running += 1
 
     def _begin(self, job_id: int) -> Job:
         job = self._jobs[job_id]
@@ -216,6 +234,10 @@ class Worker:
             self._forget(job, None)
 
     def _accept(self, job: Job) -> None:
+        if job.source is not None:
+            self._jobs[job.id] = job
+            self._transfers.append(job)
+            return
         try:
             lane = self._lane(job.model)
             self._jobs[job.id] = job

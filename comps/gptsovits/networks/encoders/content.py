@@ -6,6 +6,8 @@ from torch import Tensor, nn
 from transformers import HubertConfig, HubertModel
 
 SAMPLE_RATE = 16_000
+# Samples between two frames, and samples that one frame is made of.
+FRAME_HOP, FRAME_WIDTH = 320, 400
 
 
 class ContentEncoder(nn.Module):
