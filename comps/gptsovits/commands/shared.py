@@ -89,8 +89,13 @@ def demo_clip() -> tuple[Path, str | None]:
     clips = sorted(_found(DEFAULT_CLIPS).glob("*.wav"))
     if not clips:
         raise FileMissing(f"no clip in {DEFAULT_CLIPS}/: say whose voice to use with --reference")
-    beside = clips[0].with_suffix(".txt")
-    return clips[0], beside.read_text(encoding="utf-8").strip() if beside.is_file() else None
+    return clips[0], transcript_beside(clips[0])
+
+
+def transcript_beside(clip: Path) -> str | None:
+    """What the `.txt` beside a recording says, if there is one."""
+    beside = clip.with_suffix(".txt")
+    return beside.read_text(encoding="utf-8").strip() or None if beside.is_file() else None
 
 
 def _found(relative: Path) -> Path:
