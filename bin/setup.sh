@@ -11,7 +11,7 @@ INDEX_SECONDS=3 # a host that does not answer costs no more than this
 extras=gptsovits
 profile=run
 if [[ "${1:-}" == --dev ]]; then
-    extras=gptsovits,zh,g2pw,yue,ja,ko,test,dev
+    extras=gptsovits,zh,g2pw,yue,ja,ko,codecs,test,dev
     profile=dev
 elif [[ $# -gt 0 ]]; then
     echo "usage: bin/setup.sh [--dev]" >&2

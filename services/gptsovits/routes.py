@@ -15,7 +15,7 @@ from comps.constants import (
     SPEAKER_ID_HEADER,
     WARNINGS_HEADER,
 )
-from comps.cores.audio.encoding import encoder_for
+from comps.cores.audio.encoding import encoder_for, levelled
 from comps.cores.errors import SpeakerUnknown, UnsupportedLanguage
 from comps.cores.proto import frames
 from comps.cores.proto.health import InferenceHealth, ModelHealth, ModelList
@@ -175,10 +175,11 @@ async def _spoken(
         stream = await primed(framed(handle), request)
         return AudioStream(stream, media_type=frames.MEDIA_TYPE, headers=headers)
     if body.stream:
+        encoder = levelled(handle.sample_rate, encoder, body.loudness, streams=True)
         stream = await primed(encoded(handle, encoder), request)
         headers |= _warned((*speaker.warnings, *handle.warnings))
         return AudioStream(stream, media_type=body.response_format.media_type, headers=headers)
-    audio = await unless_gone(whole(handle, body.response_format), request)
+    audio = await unless_gone(whole(handle, body.response_format, lufs=body.loudness), request)
     headers |= _warned((*speaker.warnings, *handle.warnings))
     return Response(audio, media_type=body.response_format.media_type, headers=headers)
 

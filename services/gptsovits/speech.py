@@ -190,11 +190,11 @@ async def framed(handle: SpeechHandle) -> AsyncGenerator[bytes, None]:
         handle.cancel()
 
 
-async def whole(handle: SpeechHandle, audio_format: AudioFormat) -> bytes:
+async def whole(handle: SpeechHandle, audio_format: AudioFormat, *, lufs: float | None = None) -> bytes:
     """The complete file. Being cancelled cancels the request."""
     try:
         chunks = [chunk.samples async for chunk in handle]
     finally:
         handle.cancel()
     samples = np.concatenate(chunks) if chunks else np.zeros(0, np.float32)
-    return await asyncio.to_thread(encode_whole, samples, handle.sample_rate, audio_format)
+    return await asyncio.to_thread(encode_whole, samples, handle.sample_rate, audio_format, lufs=lufs)

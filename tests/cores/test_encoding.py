@@ -1,5 +1,6 @@
 import importlib.util
 import io
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from comps.cores.audio.formats import AudioFormat
 from comps.cores.audio.resampling import Resampler
 from comps.cores.errors import InvalidOption
 
+HAS_CODECS = importlib.util.find_spec("av") is not None
 READABLE = [AudioFormat.WAV, AudioFormat.FLAC, AudioFormat.MP3, AudioFormat.OPUS, AudioFormat.OGG]
 
 
@@ -91,11 +93,70 @@ def test_pieces_resample_to_the_same_as_the_whole() -> None:
     assert np.abs(whole - pieced).max() < 1e-5
 
 
-def test_aac_is_encoded_or_refused_with_the_name_of_what_is_missing() -> None:
-    if importlib.util.find_spec("av") is None:
-        with pytest.raises(InvalidOption, match="codecs"):
-            encoder_for(AudioFormat.AAC, 24_000)
-        return
-    data = encode_whole(speechlike(1.0, 24_000), 24_000, AudioFormat.AAC)
-    assert data[0] == 0xFF
-    assert data[1] & 0xF0 == 0xF0  # the sync word of an ADTS frame
+@pytest.mark.parametrize("rate", [24_000, 32_000, 48_000])
+@pytest.mark.parametrize("audio_format", [AudioFormat.OPUS, AudioFormat.OGG])
+def test_opus_pages_are_short_enough_to_be_heard_at_once(audio_format: AudioFormat, rate: int) -> None:
+    """An Ogg page is played when all of it is there: none may hold more than 100 ms (RFC 3533, RFC 7845)."""
+    encoder = encoder_for(audio_format, rate)
+    pieces = [encoder.encode(chunk) for chunk in in_chunks(speechlike(3.0, rate), rate // 50)]
+    data = b"".join([*pieces, encoder.finish()])
+    positions = [int.from_bytes(data[at + 6 : at + 14], "little") for at in _pages(data)]
+    audio = [position for position in positions if position > 0]  # the two head pages stand at 0
+    lengths = np.diff([0, *audio]) / 48_000  # granules are counted at 48 kHz whatever the rate
+    assert len(audio) >= 30
+    assert lengths.max() <= 0.1
+    assert audio[-1] / 48_000 == pytest.approx(3.0, abs=0.05)
+
+
+def _pages(data: bytes) -> Iterator[int]:
+    """Where each page begins: 27 bytes, a table of segment sizes, the segments."""
+    at = 0
+    while at < len(data):
+        assert data[at : at + 4] == b"OggS"
+        yield at
+        n_segments = data[at + 26]
+        at += 27 + n_segments + sum(data[at + 27 : at + 27 + n_segments])
+
+
+@pytest.mark.skipif(HAS_CODECS, reason="the extra 'codecs' is installed")
+def test_aac_without_its_extra_is_refused_with_the_name_of_what_is_missing() -> None:
+    with pytest.raises(InvalidOption, match="codecs"):
+        encoder_for(AudioFormat.AAC, 24_000)
+
+
+needs_codecs = pytest.mark.skipif(not HAS_CODECS, reason="needs the extra 'codecs' (PyAV)")
+
+
+@needs_codecs
+@pytest.mark.parametrize("rate", [24_000, 32_000, 48_000])
+def test_aac_says_what_went_in(rate: int) -> None:
+    samples = speechlike(2.0, rate)
+    encoder = encoder_for(AudioFormat.AAC, rate)
+    data = b"".join(encoder.encode(chunk) for chunk in in_chunks(samples, 2_400)) + encoder.finish()
+    heard, heard_rate = _heard_aac(data)
+    assert heard_rate == rate
+    assert len(heard) / rate == pytest.approx(2.0, abs=0.1)
+    assert np.sqrt(np.mean(heard**2)) == pytest.approx(np.sqrt(np.mean(samples**2)), rel=0.1)
+
+
+@needs_codecs
+def test_aac_streams_frame_by_frame_each_with_its_head() -> None:
+    encoder = encoder_for(AudioFormat.AAC, 24_000)
+    pieces = [encoder.encode(chunk) for chunk in in_chunks(speechlike(2.0, 24_000), 2_400)]
+    assert all(pieces[2:]), "a gap in the stream"
+    data, at, n_frames = b"".join([*pieces, encoder.finish()]), 0, 0
+    while at < len(data):  # ISO 13818-7: a sync word, and the frame's length in 13 bits
+        assert data[at] == 0xFF
+        assert data[at + 1] & 0xF6 == 0xF0
+        at += (data[at + 3] & 3) << 11 | data[at + 4] << 3 | data[at + 5] >> 5
+        n_frames += 1
+    assert at == len(data)
+    assert n_frames == pytest.approx(2.0 * 24_000 / 1_024, abs=3)
+
+
+def _heard_aac(data: bytes) -> tuple[np.ndarray, int]:
+    import av
+
+    with av.open(io.BytesIO(data)) as container:
+        frames = list(container.decode(audio=0))
+    return np.concatenate([frame.to_ndarray()[0] for frame in frames]), frames[0].sample_rate

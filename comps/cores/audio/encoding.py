@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from comps.cores.audio.formats import AudioFormat
+from comps.cores.audio.loudness import StreamLevel, WholeLevel
 from comps.cores.audio.resampling import Resampler
 from comps.cores.audio.waveform import Samples
 from comps.cores.errors import InvalidOption
@@ -49,9 +50,11 @@ def encoder_for(audio_format: AudioFormat, rate: int) -> Encoder:
             return _sound_file_encoder(rate, OPUS_RATES, "OGG", "OPUS")
 
 
-def encode_whole(samples: Samples, rate: int, audio_format: AudioFormat) -> bytes:
-    """The complete file, every length in its header right."""
-    encoder = encoder_for(audio_format, rate)
+def encode_whole(
+    samples: Samples, rate: int, audio_format: AudioFormat, *, lufs: float | None = None
+) -> bytes:
+    """The complete file, every length in its header right; `lufs` is the loudness it shall have."""
+    encoder = levelled(rate, encoder_for(audio_format, rate), lufs, streams=False)
     data = bytearray(encoder.encode(samples) + encoder.finish())
     apply_rewrites(data, encoder.rewrites)
     return bytes(data)
@@ -136,13 +139,20 @@ def wav_header(rate: int, n_bytes: int | None) -> bytes:
     )
 
 
-class ResampledEncoder:
-    """Another encoder, behind a resampler to a rate that its format knows."""
+class Filter(Protocol):
+    """Samples in, samples out, perhaps later: a resampler, or a change of loudness."""
 
-    def __init__(self, rate: int, inner: Encoder) -> None:
+    def push(self, samples: Samples) -> Samples: ...
+    def finish(self) -> Samples: ...
+
+
+class FilteredEncoder:
+    """Another encoder, behind a filter."""
+
+    def __init__(self, filter_: Filter, inner: Encoder) -> None:
         self.rate = inner.rate
+        self._filter = filter_
         self._inner = inner
-        self._resampler = Resampler(rate, inner.rate)
 
     @property
     def rewrites(self) -> list[tuple[int, bytes]]:
@@ -153,14 +163,24 @@ class ResampledEncoder:
         self._inner.rewrites = value
 
     def encode(self, samples: Samples) -> bytes:
-        return self._inner.encode(self._resampler.push(samples))
+        return self._inner.encode(self._filter.push(samples))
 
     def finish(self) -> bytes:
-        return self._inner.encode(self._resampler.finish()) + self._inner.finish()
+        return self._inner.encode(self._filter.finish()) + self._inner.finish()
 
 
 def resampled(rate: int, inner: Encoder) -> Encoder:
-    return inner if inner.rate == rate else ResampledEncoder(rate, inner)
+    return inner if inner.rate == rate else FilteredEncoder(Resampler(rate, inner.rate), inner)
+
+
+def levelled(rate: int, inner: Encoder, lufs: float | None, *, streams: bool) -> Encoder:
+    """`inner` behind a change of loudness for samples at `rate`, if one is wanted.
+
+    If it does not stream, everything is held back until the end and measured whole.
+    """
+    if lufs is None:
+        return inner
+    return FilteredEncoder(StreamLevel(rate, lufs) if streams else WholeLevel(rate, lufs), inner)
 
 
 def _rate_within(rate: int, known: tuple[int, ...]) -> int:

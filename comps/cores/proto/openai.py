@@ -30,6 +30,7 @@ class OpenAISpeechRequest(BaseModel):
     seed: int | None = None
     reference_audio: str | None = None
     reference_text: str | None = None
+    loudness: float | None = None
 
     def to_gateway(self) -> GatewaySpeechRequest:
         """The same wish in the gateway's own words. The model's name is the client's (`tts-1`), not ours."""
@@ -44,6 +45,7 @@ class OpenAISpeechRequest(BaseModel):
                 "seed": self.seed,
                 "reference_audio": self.reference_audio,
                 "reference_text": self.reference_text,
+                "loudness": self.loudness,
             }
         )
 

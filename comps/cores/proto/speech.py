@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, StringConstraints, field_validator, model_validator
 
 from comps.constants import MAX_TEXT_CHARACTERS
+from comps.cores.audio.loudness import MAX_LUFS, MIN_LUFS
 from comps.cores.proto.audio import AudioFormat, format_named
 from comps.cores.proto.base import Wire
 
@@ -138,6 +139,9 @@ class SpeechFields(Wire):
     pause_seconds: float = Field(default=0.3, ge=0.0, le=10.0)
     split: Literal["punctuation", "cut0", "cut1", "cut2", "cut3", "cut4", "cut5"] = "punctuation"
     sample_steps: int = Field(default=32, ge=1, le=256)
+    loudness: Annotated[float | None, BeforeValidator(_empty_is_none)] = Field(
+        default=None, ge=MIN_LUFS, le=MAX_LUFS, description="integrated, in LUFS; as it comes if not given"
+    )
     pronunciations: Pronunciations = Field(default_factory=dict)
 
     @model_validator(mode="before")

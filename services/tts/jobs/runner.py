@@ -9,7 +9,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from comps.cores import logs
-from comps.cores.audio.encoding import Encoder, PcmEncoder, encoder_for, from_int16, resampled
+from comps.cores.audio.encoding import Encoder, PcmEncoder, encoder_for, from_int16, levelled, resampled
 from comps.cores.audio.formats import AudioFormat
 from comps.cores.errors import (
     Cancelled,
@@ -248,9 +248,13 @@ class Runner:
 
 
 def _encoder(plan: Plan, rate: int) -> Encoder:
-    if plan.pcm_rate and plan.request.response_format is AudioFormat.PCM:
-        return resampled(rate, PcmEncoder(plan.pcm_rate))
-    return encoder_for(plan.request.response_format, rate)
+    request = plan.request
+    if plan.pcm_rate and request.response_format is AudioFormat.PCM:
+        encoder = resampled(rate, PcmEncoder(plan.pcm_rate))
+    else:
+        encoder = encoder_for(request.response_format, rate)
+    streams = request.stream and not request.respond_async
+    return levelled(rate, encoder, request.loudness, streams=streams)
 
 
 def _note_start(run: JobRun, started: Started, encoder: Encoder) -> None:
