@@ -1,8 +1,18 @@
 """Where and in what precision to run: a pure choice from what a machine has."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 import torch
+
+
+class Precision(StrEnum):
+    """What a CPU may compute in. The weights are float32 whatever is chosen."""
+
+    AUTO = "auto"  # what this processor gains from
+    EXACT = "exact"  # float32 throughout
+    BF16 = "bf16"
+    INT8 = "int8"
 
 
 @dataclass(frozen=True)
@@ -59,3 +69,19 @@ def machine_device(asked: str = "auto", dtype: str = "auto") -> Device:
         n_cores=torch.get_num_threads(),
         supports_bfloat16=has_cuda and torch.cuda.is_bf16_supported(),
     )
+
+
+def computes_bfloat16_well() -> bool:
+    """Whether this CPU has instructions for it; without them it is slower than float32."""
+    tests = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(getattr(torch.cpu, name, bool)() for name in tests)
+
+
+def vocoder_dtype(precision: Precision, *, has_bfloat16: bool) -> torch.dtype:
+    """What a vocoder's convolutions compute in on a CPU.
+
+    A fact of the machine and never a measurement, so that the same request gives the same samples after a
+    restart.
+    """
+    gains = precision is not Precision.EXACT and has_bfloat16
+    return torch.bfloat16 if gains or precision is Precision.BF16 else torch.float32
