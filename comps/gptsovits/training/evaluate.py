@@ -22,7 +22,9 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from comps.gptsovits.checkpoints.build import load_model
+from comps.gptsovits.model import Model
 from comps.gptsovits.training.judge import similarity, speaker_embedding, transcribe
+from comps.gptsovits.training.pictures import draw_spectrograms
 from comps.gptsovits.training.sounds import CONTENT_RATE, read_mono
 from comps.gptsovits.training.speaking import (
     Spoken,
@@ -111,6 +113,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--voices", type=Path, help="folder of NAME.wav and NAME.txt: voices of other origin")
     made.add_argument("--copy-synthesis", action="store_true", help="real tokens instead of T2S")
     made.add_argument("--samples", type=Path, help="folder to write the audio and what was heard to")
+    made.add_argument("--picture", type=Path, help="PNG of spectrograms: reference, clone, copy synthesis")
     made.add_argument("--threads", type=int, default=2)
     made.add_argument("--top-k", type=int, default=None)
     made.add_argument("--temperature", type=float, default=None)
@@ -140,10 +143,30 @@ def main(arguments: list[str] | None = None) -> None:
     figures["megabytes"] = megabytes(options.model)
     if options.samples is not None:
         _write_samples(options.samples, spoken, heard)
+    if options.picture is not None:
+        _draw(options.picture, model, references, spoken[-1], options.corpus)
     for name, value in figures.items():
         print(f"{name:26s} {value:10.3f}")
     print(
         json.dumps({"copy_synthesis": options.copy_synthesis, **{k: round(v, 4) for k, v in figures.items()}})
+    )
+
+
+def _draw(path: Path, model: Model, references: list[Item], clone: Spoken, corpus: Path) -> None:
+    reference = next(item for item in references if item.speaker == clone.speaker)
+    others = [item for item in heldout_items(corpus) if item.speaker == clone.speaker]
+    (copied,) = copy_all(model, others, [reference], 1)
+    original = next(item for item in others if item.text == copied.text)
+    rate = clone.rate
+    draw_spectrograms(
+        {
+            f"reference: {reference.text}": read_mono(reference.path, rate),
+            f"clone: {clone.text}": clone.samples,
+            f"recording: {original.text}": read_mono(original.path, rate),
+            "copy synthesis of it": copied.samples,
+        },
+        rate,
+        path,
     )
 
 
