@@ -13,7 +13,21 @@
     │   ├── InvalidOption             a field's value is out of range or makes no sense with another
     │   ├── PathOutsideRoot
     │   ├── FileMissing
-    │   └── BodyTooLarge
+    │   ├── UrlRefused                not of an allowed host, or of a private address
+    │   ├── UrlUnreadable
+    │   ├── BodyTooLarge
+    │   └── BodyTooSlow
+    ├── AccessError                   who asks, or from where
+    │   ├── KeyMissing
+    │   ├── KeyWrong
+    │   ├── ScopeMissing              the key is good, but not for this
+    │   ├── OriginRefused             a page of another origin
+    │   ├── HostRefused
+    │   └── LimitExceeded             .retry_after in seconds
+    │       ├── RateExceeded
+    │       └── QuotaExceeded
+    ├── CorruptKeys                   the file or setting of API keys
+    ├── Overloaded                    .retry_after in seconds
     ├── ModelError
     │   ├── CheckpointError
     │   │   ├── UnsafeCheckpoint      would execute code
@@ -38,7 +52,11 @@
     │   └── SynthesisFailed
     ├── JobError
     │   ├── JobUnknown
-    │   └── JobNotFinished
+    │   ├── JobNotFinished
+    │   ├── JobInterrupted            the gateway that ran it was lost
+    │   ├── IdempotencyKeyReused      by another request
+    │   ├── JobStoreUnavailable       .retry_after in seconds
+    │   └── JobStoreTooNew            written by a later version
     └── UpstreamError                 between the gateway and the inference service
         ├── UpstreamUnavailable       .retry_after in seconds
         ├── UpstreamNonsense
@@ -142,6 +160,84 @@ class FileMissing(InputError):
 class BodyTooLarge(InputError):
     code = "body_too_large"
     title = "The request body is too large"
+
+
+class BodyTooSlow(InputError):
+    code = "body_too_slow"
+    title = "The request body did not arrive in time"
+
+
+class UrlRefused(InputError):
+    code = "url_refused"
+    title = "Clips are not fetched from there"
+
+
+class UrlUnreadable(InputError):
+    code = "url_unreadable"
+    title = "The clip could not be fetched"
+
+
+# --- who asks -------------------------------------------------------------------------------------------
+
+
+class AccessError(SovitsError):
+    code = "access_refused"
+    title = "The request is not allowed"
+
+
+class KeyMissing(AccessError):
+    code = "key_missing"
+    title = "An API key is needed"
+
+
+class KeyWrong(AccessError):
+    code = "key_wrong"
+    title = "The API key is not known"
+
+
+class ScopeMissing(AccessError):
+    code = "scope_missing"
+    title = "The API key does not allow this"
+
+
+class OriginRefused(AccessError):
+    code = "origin_refused"
+    title = "Pages of this origin may not call"
+
+
+class HostRefused(AccessError):
+    code = "host_refused"
+    title = "The service does not answer to this name"
+
+
+class LimitExceeded(AccessError):
+    def __init__(self, detail: str = "", *, retry_after: float) -> None:
+        self.retry_after = retry_after
+        super().__init__(detail)
+
+
+class RateExceeded(LimitExceeded):
+    code = "rate_exceeded"
+    title = "Too many requests"
+
+
+class QuotaExceeded(LimitExceeded):
+    code = "quota_exceeded"
+    title = "The day's quota is used up"
+
+
+class CorruptKeys(SovitsError):
+    code = "corrupt_keys"
+    title = "The API keys cannot be read"
+
+
+class Overloaded(SovitsError):
+    code = "overloaded"
+    title = "Too much is being sent at once"
+
+    def __init__(self, detail: str = "", *, retry_after: float = 1.0) -> None:
+        self.retry_after = retry_after
+        super().__init__(detail)
 
 
 # --- the model's files ----------------------------------------------------------------------------------
@@ -287,6 +383,30 @@ class JobUnknown(JobError):
 class JobNotFinished(JobError):
     code = "job_not_finished"
     title = "The job has no audio yet"
+
+
+class JobInterrupted(JobError):
+    code = "job_interrupted"
+    title = "The job was interrupted"
+
+
+class IdempotencyKeyReused(JobError):
+    code = "idempotency_key_reused"
+    title = "The idempotency key belongs to another request"
+
+
+class JobStoreUnavailable(JobError):
+    code = "job_store_unavailable"
+    title = "Jobs cannot be written down"
+
+    def __init__(self, detail: str = "", *, retry_after: float = 5.0) -> None:
+        self.retry_after = retry_after
+        super().__init__(detail)
+
+
+class JobStoreTooNew(JobError):
+    code = "job_store_too_new"
+    title = "The jobs were written by a newer version"
 
 
 class UpstreamError(SovitsError):

@@ -1,11 +1,18 @@
-"""One line of JSON per event (or one readable line on a terminal), each with the id of its request."""
+"""One line of JSON per event (or one readable line on a terminal), each with the id of its request.
+
+An exception is logged as its kind and the places it passed, without its message: messages quote what they
+were given, and that can be a user's text. Whoever knows one to be harmless logs it as part of the event.
+"""
 
 import json
 import logging
 import sys
 import time
+import traceback
 from contextvars import ContextVar
 from typing import IO, Any
+
+from comps.cores import exchange
 
 request_id: ContextVar[str] = ContextVar("request_id", default="-")
 
@@ -17,7 +24,33 @@ def _extras(record: logging.LogRecord) -> dict[str, Any]:
     return {name: value for name, value in vars(record).items() if name not in _STANDARD_FIELDS}
 
 
+def _places(error: BaseException | None) -> str:
+    """The kinds of an exception and of its causes, each with where it was, the innermost place last."""
+    told: list[str] = []
+    while error is not None and len(told) < 8:
+        kind = f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins.")
+        frames = traceback.extract_tb(error.__traceback__)
+        told.append(
+            "\n  ".join([kind, *(f"{each.filename}:{each.lineno} in {each.name}" for each in frames)])
+        )
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return "\nafter ".join(told)
+
+
+def _correlated() -> dict[str, str]:
+    """The trace and the caller of the request being served."""
+    here = exchange.current.get()
+    if here is None:
+        return {}
+    told = {"trace_id": here.trace.trace_id, "span_id": here.trace.span_id}
+    return told | ({"key": here.caller.name} if here.caller else {})
+
+
 class JsonFormatter(logging.Formatter):
+    def __init__(self, service: str = "") -> None:
+        super().__init__()
+        self._service = {"service": service} if service else {}
+
     converter = staticmethod(time.gmtime)
 
     def format(self, record: logging.LogRecord) -> str:
@@ -27,10 +60,12 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
             "request_id": request_id.get(),
+            **self._service,
+            **_correlated(),
             **_extras(record),
         }
         if record.exc_info:
-            event["exception"] = self.formatException(record.exc_info)
+            event["exception"] = _places(record.exc_info[1])
         return json.dumps(event, ensure_ascii=False, default=str)
 
 
@@ -40,16 +75,18 @@ class LineFormatter(logging.Formatter):
         line = f"{self.formatTime(record, '%H:%M:%S')} {record.levelname[:4]} {record.getMessage()}{extras}"
         if request_id.get() != "-":
             line += f" [{request_id.get()}]"
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+        return f"{line}\n{_places(record.exc_info[1])}" if record.exc_info else line
 
 
-def configure(level: str = "INFO", *, as_json: bool | None = None, stream: IO[str] | None = None) -> None:
+def configure(
+    level: str = "INFO", *, as_json: bool | None = None, stream: IO[str] | None = None, service: str = ""
+) -> None:
     """Send all logging to `stream` (standard error), as JSON unless that is a terminal."""
     stream = stream or sys.stderr
     as_json = not stream.isatty() if as_json is None else as_json
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(JsonFormatter() if as_json else LineFormatter())
+    handler.setFormatter(JsonFormatter(service) if as_json else LineFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     # Our own access log says more; httpx logs URLs, which can hold a user's text.
-    for noisy in ("uvicorn.access", "httpx", "httpcore"):
+    for noisy in ("uvicorn.access", "httpx", "httpcore", "multipart", "python_multipart"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -1,29 +1,36 @@
 """The GPT-SoVITS service: `gptsovits-server`."""
 
-import argparse
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
-import uvicorn
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
-from comps.cores import logs
 from comps.cores.audio.decoding import ClipLimits
 from comps.cores.audio.references import AudioRoot
+from comps.cores.keys.command import run_keys_command
 from comps.cores.web.app import create_app
+from comps.cores.web.server import checked, command_line, guarded, ring_of, serve
+from comps.cores.web.tracing import Tracing, tracing_to
 from services.gptsovits.inference import Inference, LoadedModel
 from services.gptsovits.metrics import watch
 from services.gptsovits.phonemes import router as phonemes_router
 from services.gptsovits.routes import router
-from services.gptsovits.settings import GptSovitsSettings
+from services.gptsovits.scopes import RULES
+from services.gptsovits.settings import GptSovitsSettings, environment
 from services.gptsovits.sources import source_of
 from services.gptsovits.speakers import Speakers
 from services.gptsovits.speech import Speech
 
 
-def build_app(settings: GptSovitsSettings, *, load: Callable[[], LoadedModel] | None = None) -> FastAPI:
+def build_app(
+    settings: GptSovitsSettings,
+    *,
+    load: Callable[[], LoadedModel] | None = None,
+    tracing: Tracing | None = None,
+) -> FastAPI:
     """The application; `load` makes the running engine, by default from `settings.model_path`."""
     inference = Inference(source_of(settings), load or _loader(settings))
     speech = Speech(
@@ -34,6 +41,7 @@ def build_app(settings: GptSovitsSettings, *, load: Callable[[], LoadedModel] | 
         deadline_seconds=settings.deadline_seconds,
     )
     registry = CollectorRegistry()
+    tracing = tracing or tracing_to(settings.otel_endpoint, service="gptsovits-server")
     watch(inference, speech.speakers, registry)
 
     @asynccontextmanager
@@ -44,13 +52,17 @@ def build_app(settings: GptSovitsSettings, *, load: Callable[[], LoadedModel] | 
         with suppress(asyncio.CancelledError):
             await loading
         await inference.stop()
+        await asyncio.to_thread(tracing.close)
 
     app = create_app(
         "GPT-SoVITS inference",
         routers=[router, phonemes_router],
         lifespan=lifespan,
         registry=registry,
-        max_body_bytes=settings.max_body_bytes,
+        settings=settings,
+        rules=RULES,
+        ring=ring_of(settings, settings.keys_file),
+        tracing=tracing,
     )
     app.state.speech = speech
     app.state.settings = settings
@@ -68,16 +80,17 @@ def _loader(settings: GptSovitsSettings) -> Callable[[], LoadedModel]:
 
 
 def main() -> None:
-    settings = GptSovitsSettings()
-    parser = argparse.ArgumentParser(description="Serve a GPT-SoVITS model over HTTP.")
-    parser.add_argument("--host", default=settings.host, help="default: %(default)s")
-    parser.add_argument("--port", type=int, default=settings.port, help="default: %(default)s")
-    parser.add_argument("--model", default=settings.model_path, help="file or folder (default: %(default)s)")
+    parser = command_line("Serve a GPT-SoVITS model over HTTP.", GptSovitsSettings)
+    parser.add_argument("--model", help="file or folder of the model")
     options = parser.parse_args()
-    settings = settings.model_copy(update={"model_path": options.model})
-    logs.configure(settings.log_level, as_json=settings.log_json)
-    app = build_app(settings)
-    uvicorn.run(app, host=options.host, port=options.port, log_config=None, access_log=False)
+    overrides = {"host": options.host, "port": options.port, "model_path": options.model}
+    settings = checked(GptSovitsSettings, environment(), overrides)
+    if options.command == "keys":
+        if settings.keys_file is None:
+            sys.exit("set GPTSOVITS_KEYS_FILE: it says where the keys of this service are kept")
+        sys.exit(run_keys_command(options, settings.keys_file))
+    settings = guarded(settings, settings.keys_file)
+    serve(build_app(settings), settings)
 
 
 if __name__ == "__main__":

@@ -1,52 +1,67 @@
 """Every setting of the GPT-SoVITS service, from the environment or `.env`; checked at start."""
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from pydantic import AliasChoices, Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AliasChoices, Field, model_validator
+from pydantic_settings import SettingsConfigDict
 
-from comps.constants import (
-    DEADLINE_SECONDS,
-    GPTSOVITS_PORT,
-    LOOPBACK,
-    MAX_BODY_BYTES,
-    MAX_CLIP_SECONDS,
-    MIN_CLIP_SECONDS,
-    PROFILE_CACHE_BYTES,
-    QUEUE_CAPACITY,
-)
+from comps.constants import GPTSOVITS_PORT, PROFILE_CACHE_BYTES, QUEUE_CAPACITY
+from comps.cores.settings.base import ServiceSettings
 
 
-class GptSovitsSettings(BaseSettings):
-    model_config = SettingsConfigDict(
-        env_prefix="GPTSOVITS_", env_file=".env", extra="ignore", populate_by_name=True
+class GptSovitsSettings(ServiceSettings):
+    model_config = SettingsConfigDict(env_prefix="GPTSOVITS_")
+
+    port: int = Field(
+        default=GPTSOVITS_PORT, ge=0, le=65_535, description="port to listen on; 0 takes a free one"
     )
-
-    host: str = LOOPBACK
-    port: int = Field(default=GPTSOVITS_PORT, ge=0, le=65_535)
     model_path: Path = Field(
-        default=Path("models/starter"), validation_alias=AliasChoices("MODEL_PATH", "GPTSOVITS_MODEL_PATH")
+        default=Path("models/starter"),
+        validation_alias=AliasChoices("MODEL_PATH", "GPTSOVITS_MODEL_PATH"),
+        description="file or folder of the model, or a folder of several",
+    )
+    model: str | None = Field(
+        default=None, description="which model, in a folder of several; the first complete one if not given"
     )
     audio_path: Path = Field(
-        default=Path("audio"), validation_alias=AliasChoices("AUDIO_PATH", "GPTSOVITS_AUDIO_PATH")
+        default=Path("audio"),
+        validation_alias=AliasChoices("AUDIO_PATH", "GPTSOVITS_AUDIO_PATH"),
+        description="the only folder that requests may name clips in; uploaded voices live in it too",
     )
-    model: str | None = None  # which one, if MODEL_PATH is a folder of several
-    # Requests may name any model beside it; the least used are let go when all weights exceed this together.
-    max_models_bytes: int | None = Field(default=8 << 30, ge=0)
-    # An official pair instead of MODEL_PATH; what models share (encoders, vocoders) lies under assets_path.
-    t2s_path: Path | None = None
-    decoder_path: Path | None = None
-    assets_path: Path | None = None
-    device: str = "auto"
-    dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
-    threads: int | None = Field(default=None, ge=1)
-    queue_capacity: int = Field(default=QUEUE_CAPACITY, ge=1)
-    max_running: int = Field(default=16, ge=1)
-    max_body_bytes: int = Field(default=MAX_BODY_BYTES, ge=1024)
-    min_clip_seconds: float = Field(default=MIN_CLIP_SECONDS, gt=0)
-    max_clip_seconds: float = Field(default=MAX_CLIP_SECONDS, gt=0)
-    speaker_cache_bytes: int = Field(default=PROFILE_CACHE_BYTES, ge=0)
-    deadline_seconds: float = Field(default=DEADLINE_SECONDS, gt=0)
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-    log_json: bool | None = None
+    max_models_bytes: int | None = Field(
+        default=8 << 30,
+        ge=0,
+        description="weights held together, of all models that requests name; the least used are let go",
+    )
+    t2s_path: Path | None = Field(
+        default=None, description="T2S file of an official pair, instead of a model"
+    )
+    decoder_path: Path | None = Field(default=None, description="decoder file of that pair")
+    assets_path: Path | None = Field(
+        default=None, description="folder of what models share (encoders, vocoders)"
+    )
+    device: str = Field(default="auto", description="`cpu`, `cuda`, `cuda:1` …")
+    dtype: Literal["auto", "float32", "float16", "bfloat16"] = Field(
+        default="auto", description="`float32`, `float16`, `bfloat16`"
+    )
+    threads: int | None = Field(
+        default=None, ge=1, description="CPU threads; as many as are fast if not given"
+    )
+    queue_capacity: int = Field(default=QUEUE_CAPACITY, ge=1, description="requests that may wait")
+    max_running: int = Field(default=16, ge=1, description="segments decoded at once")
+    speaker_cache_bytes: int = Field(
+        default=PROFILE_CACHE_BYTES, ge=0, description="speaker profiles held in memory"
+    )
+
+    @model_validator(mode="after")
+    def _a_pair_is_complete(self) -> "GptSovitsSettings":
+        if (self.t2s_path is None) != (self.decoder_path is None):
+            raise ValueError("GPTSOVITS_T2S_PATH and GPTSOVITS_DECODER_PATH make a pair: set both or neither")
+        return self
+
+
+def environment() -> Mapping[str, str]:
+    return os.environ

@@ -1,25 +1,34 @@
 """The gateway: `tts-gateway`. It needs no torch and no GPU."""
 
-import argparse
 import asyncio
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 import httpx
-import uvicorn
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
-from comps.cores import logs
+from comps.cores.keys.command import run_keys_command
 from comps.cores.web.app import create_app
+from comps.cores.web.server import checked, command_line, guarded, ring_of, serve
+from comps.cores.web.tracing import Tracing, tracing_to
 from services.tts import job_routes, openai_routes, page, routes, voice_routes
 from services.tts.gateway import MAX_CONNECTIONS, build_gateway
-from services.tts.settings import GatewaySettings
+from services.tts.scopes import RULES
+from services.tts.settings import GatewaySettings, environment
 
 
-def build_app(settings: GatewaySettings, *, transport: httpx.AsyncBaseTransport | None = None) -> FastAPI:
+def build_app(
+    settings: GatewaySettings,
+    *,
+    transport: httpx.AsyncBaseTransport | None = None,
+    tracing: Tracing | None = None,
+) -> FastAPI:
     """The application; `transport` replaces the network to the inference service."""
     registry = CollectorRegistry()
+    ring = ring_of(settings, settings.keys_path)
+    tracing = tracing or tracing_to(settings.otel_endpoint, service="tts-gateway")
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -37,6 +46,7 @@ def build_app(settings: GatewaySettings, *, transport: httpx.AsyncBaseTransport 
             with suppress(asyncio.CancelledError):
                 await pruning
             await gateway.close()
+        await asyncio.to_thread(tracing.close)
 
     app = create_app(
         "Text to speech gateway",
@@ -49,24 +59,25 @@ def build_app(settings: GatewaySettings, *, transport: httpx.AsyncBaseTransport 
         ],
         lifespan=lifespan,
         registry=registry,
-        max_body_bytes=settings.max_body_bytes,
+        settings=settings,
+        rules=RULES,
+        ring=ring,
+        tracing=tracing,
     )
     app.mount("/static", page.static_files(), name="static")
     return app
 
 
 def main() -> None:
-    settings = GatewaySettings()
-    parser = argparse.ArgumentParser(description="The door in front of the GPT-SoVITS service.")
-    parser.add_argument("--host", default=settings.host, help="default: %(default)s")
-    parser.add_argument("--port", type=int, default=settings.port, help="default: %(default)s")
-    parser.add_argument(
-        "--gptsovits-url", default=settings.gptsovits_url, help="the inference service (default: %(default)s)"
-    )
+    parser = command_line("The door in front of the GPT-SoVITS service.", GatewaySettings)
+    parser.add_argument("--gptsovits-url", help="the inference service")
     options = parser.parse_args()
-    settings = settings.model_copy(update={"gptsovits_url": options.gptsovits_url})
-    logs.configure(settings.log_level, as_json=settings.log_json)
-    uvicorn.run(build_app(settings), host=options.host, port=options.port, log_config=None, access_log=False)
+    overrides = {"host": options.host, "port": options.port, "gptsovits_url": options.gptsovits_url}
+    settings = checked(GatewaySettings, environment(), overrides)
+    if options.command == "keys":
+        sys.exit(run_keys_command(options, settings.keys_path))
+    settings = guarded(settings, settings.keys_path)
+    serve(build_app(settings), settings)
 
 
 if __name__ == "__main__":

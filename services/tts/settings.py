@@ -1,62 +1,97 @@
 """Every setting of the gateway, from the environment or `.env`; checked at start."""
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
 
-from pydantic import AliasChoices, Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AliasChoices, Field, SecretStr
+from pydantic_settings import SettingsConfigDict
 
 from comps.constants import (
-    DEADLINE_SECONDS,
     GATEWAY_PORT,
     GPTSOVITS_PORT,
     JOBS_KEPT,
     JOBS_KEPT_HOURS,
     LOOPBACK,
-    MAX_BODY_BYTES,
-    MAX_CLIP_SECONDS,
-    MIN_CLIP_SECONDS,
     PROFILE_CACHE_BYTES,
 )
+from comps.cores.settings.base import ServiceSettings
 
 
-class GatewaySettings(BaseSettings):
-    model_config = SettingsConfigDict(
-        env_prefix="TTS_", env_file=".env", extra="ignore", populate_by_name=True
+class GatewaySettings(ServiceSettings):
+    model_config = SettingsConfigDict(env_prefix="TTS_")
+
+    port: int = Field(
+        default=GATEWAY_PORT, ge=0, le=65_535, description="port to listen on; 0 takes a free one"
     )
-
-    host: str = LOOPBACK
-    port: int = Field(default=GATEWAY_PORT, ge=0, le=65_535)
     gptsovits_url: str = Field(
         default=f"http://{LOOPBACK}:{GPTSOVITS_PORT}",
         pattern=r"^https?://",
         validation_alias=AliasChoices("GPT_SOVITS_URL", "TTS_GPTSOVITS_URL", "TTS_ENDPOINT"),
+        description="where the gateway finds the GPT-SoVITS service",
+    )
+    gptsovits_key: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("GPT_SOVITS_KEY", "TTS_GPTSOVITS_KEY"),
+        description="API key that the gateway shows there",
     )
     audio_path: Path = Field(
-        default=Path("audio"), validation_alias=AliasChoices("AUDIO_PATH", "TTS_AUDIO_PATH")
+        default=Path("audio"),
+        validation_alias=AliasChoices("AUDIO_PATH", "TTS_AUDIO_PATH"),
+        description="the only folder that requests may name clips in; uploaded voices live in it too",
     )
     output_path: Path = Field(
-        default=Path("output"), validation_alias=AliasChoices("OUTPUT_PATH", "TTS_OUTPUT_PATH")
+        default=Path("output"),
+        validation_alias=AliasChoices("OUTPUT_PATH", "TTS_OUTPUT_PATH"),
+        description="finished audio",
     )
-    state_path: Path | None = None  # profiles, jobs and waiting uploads; OUTPUT_PATH/.state if not given
-    database_url: str | None = None  # SQLite in the state folder if not given
-    default_voice: str | None = None  # the first voice by name if not given
-    max_jobs_running: int = Field(default=8, ge=1)
-    max_jobs_queued: int = Field(default=1_000, ge=1)
-    jobs_kept_hours: float = Field(default=JOBS_KEPT_HOURS, gt=0)
-    jobs_kept: int = Field(default=JOBS_KEPT, ge=1)
-    profile_cache_bytes: int = Field(default=PROFILE_CACHE_BYTES, ge=0)
-    max_body_bytes: int = Field(default=MAX_BODY_BYTES, ge=1024)
-    min_clip_seconds: float = Field(default=MIN_CLIP_SECONDS, gt=0)
-    max_clip_seconds: float = Field(default=MAX_CLIP_SECONDS, gt=0)
-    deadline_seconds: float = Field(default=DEADLINE_SECONDS, gt=0)
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-    log_json: bool | None = None
+    state_path: Path | None = Field(
+        default=None,
+        description="profiles, jobs, keys, waiting uploads; `.state` in `OUTPUT_PATH` if not given",
+    )
+    database_url: SecretStr | None = Field(
+        default=None,
+        description="where jobs are kept: any URL of SQLAlchemy's asyncio side; SQLite beside the profiles if"
+        " not given",
+    )
+    default_voice: str | None = Field(
+        default=None, description="spoken in when a request names no voice; the first by name if not given"
+    )
+    max_jobs_running: int = Field(
+        default=8, ge=1, description="jobs under way at once that nobody listens to"
+    )
+    max_jobs_queued: int = Field(default=1_000, ge=1, description="jobs that may wait")
+    max_job_attempts: int = Field(
+        default=3, ge=1, description="gateways that may be lost over one job before it is given up"
+    )
+    lease_seconds: float = Field(
+        default=10.0,
+        ge=0.2,
+        description="how long a gateway that says nothing is waited for before others take its jobs over",
+    )
+    jobs_kept_hours: float = Field(
+        default=JOBS_KEPT_HOURS, gt=0, description="how long finished jobs are kept"
+    )
+    jobs_kept: int = Field(default=JOBS_KEPT, ge=1, description="how many of them")
+    profile_cache_bytes: int = Field(
+        default=PROFILE_CACHE_BYTES, ge=0, description="speaker profiles kept on disk"
+    )
 
     @property
     def state_folder(self) -> Path:
         return self.state_path or self.output_path / ".state"
 
     @property
+    def keys_path(self) -> Path:
+        return self.keys_file or self.state_folder / "keys.json"
+
+    @property
     def jobs_database(self) -> str:
-        return self.database_url or f"sqlite+aiosqlite:///{(self.state_folder / 'jobs.db').absolute()}"
+        """The URL, with the password that may be in it: not to be logged."""
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        return f"sqlite+aiosqlite:///{(self.state_folder / 'jobs.db').absolute()}"
+
+
+def environment() -> Mapping[str, str]:
+    return os.environ

@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
-from comps.cores import errors, logs
+from comps.cores import errors, exchange, logs
 from comps.cores.proto.openai import OpenAIError, OpenAIErrorReply
 from comps.cores.proto.problems import FieldError, Problem
 
@@ -26,7 +26,13 @@ STATUS: dict[type[errors.SovitsError], int] = {
     errors.InputError: 422,
     errors.AudioTooLong: 413,
     errors.BodyTooLarge: 413,
+    errors.BodyTooSlow: 408,
     errors.FileMissing: 404,
+    errors.AccessError: 403,
+    errors.KeyMissing: 401,
+    errors.KeyWrong: 401,
+    errors.LimitExceeded: 429,
+    errors.Overloaded: 503,
     errors.ModelError: 500,
     errors.ModelNotFound: 404,
     errors.ModelNotReady: 503,
@@ -43,8 +49,22 @@ STATUS: dict[type[errors.SovitsError], int] = {
     errors.Cancelled: CLIENT_CLOSED_REQUEST,
     errors.JobUnknown: 404,
     errors.JobNotFinished: 409,
+    errors.IdempotencyKeyReused: 422,
+    errors.JobStoreUnavailable: 503,
     errors.UpstreamError: 502,
     errors.UpstreamUnavailable: 503,
+}
+
+# Errors that leave a body half read.
+UNREAD = (errors.BodyTooLarge, errors.BodyTooSlow, errors.Overloaded, errors.AccessError)
+
+# What OpenAI's clients expect to read instead of our own names: type and code.
+OPENAI_NAMES = {
+    "key_missing": ("authentication_error", "invalid_api_key"),
+    "key_wrong": ("authentication_error", "invalid_api_key"),
+    "scope_missing": ("permission_error", "insufficient_permissions"),
+    "rate_exceeded": ("rate_limit_error", "rate_limit_exceeded"),
+    "quota_exceeded": ("insufficient_quota", "insufficient_quota"),
 }
 
 TITLES = {400: "The request is not readable", 404: "There is nothing here", 405: "Not this method"}
@@ -95,6 +115,8 @@ def error_response(error: Exception, *, path: str) -> JSONResponse:
     problem = problem_of(error)
     problem.instance = path
     problem.request_id = logs.request_id.get()
+    if (here := exchange.current.get()) is not None:
+        here.problem = problem.code
     if problem.status >= 500 and not isinstance(error, errors.SovitsError):
         logger.error("unexpected error", exc_info=error)
     headers = dict(getattr(error, "headers", None) or {})
@@ -103,6 +125,8 @@ def error_response(error: Exception, *, path: str) -> JSONResponse:
             "Retry-After": str(max(1, math.ceil(seconds))),
             "retry-after-ms": str(int(seconds * 1000)),
         }
+    if isinstance(error, UNREAD):
+        headers["Connection"] = "close"  # the rest of the body is not wanted
     if path.startswith("/v1/"):
         return JSONResponse(_openai(problem).model_dump(), problem.status, headers)
     body = problem.model_dump(exclude_none=True)
@@ -146,8 +170,7 @@ def _code_of_status(status: int) -> str:
 
 
 def _openai(problem: Problem) -> OpenAIErrorReply:
-    kind = "server_error" if problem.status >= 500 else "invalid_request_error"
+    usual = ("server_error" if problem.status >= 500 else "invalid_request_error", problem.code)
+    kind, code = OPENAI_NAMES.get(problem.code, usual)
     param = problem.errors[0].field if problem.errors else None
-    return OpenAIErrorReply(
-        error=OpenAIError(message=problem.detail, type=kind, param=param, code=problem.code)
-    )
+    return OpenAIErrorReply(error=OpenAIError(message=problem.detail, type=kind, param=param, code=code))

@@ -1,0 +1,13 @@
+"""What each route of this service needs a key for, where there are keys. What is not listed needs `admin`."""
+
+from comps.cores.keys.key import Scope
+from comps.cores.web.access import rule
+
+RULES = (
+    rule(None, r"/health|/docs|/docs-files/.*|/openapi\.json", "GET", "HEAD"),
+    rule(Scope.READ, r"/metrics|/models", "GET", "HEAD"),
+    rule(Scope.READ, r"/speakers/[^/]+", "GET", "HEAD"),
+    rule(Scope.SPEAK, r"/process|/tts|/transfer|/phonemize"),
+    # Profiles are made of what a speaker may send anyway, and the gateway moves them about.
+    rule(Scope.SPEAK, r"/speakers/[^/]+", "PUT", "DELETE"),
+)
