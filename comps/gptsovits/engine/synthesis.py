@@ -2,15 +2,14 @@
 
 The prior and the flow of a VITS decoder run over the whole segment: they are cheap and look far. The vocoder
 is nearly all of the work and looks a fraction of a second far, so it runs in windows with that much context
-on both sides; the windows join to what the whole would have been.
+on both sides (networks/vocoders/margins.py); the windows join to what the whole would have been.
 
     latent   |----------------------------------------------|
     window 1 [======]ccc
     window 2     ccc[============]ccc
-    window 3                  ccc[=============]ccc     c: context, computed and thrown away
+    window 3                  ccc[=============]ccc     c: context
 """
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -26,8 +25,8 @@ from comps.gptsovits.networks.vocoders.hifigan import HifiGanConfig
 WINDOW_SECONDS = (0.5, 1.0, 2.0)
 # BigVGAN looks so far that short windows would be mostly context.
 BIGVGAN_WINDOW_SECONDS = (1.0, 3.0)
-# How many samples (at its own stage's rate) an anti-aliased activation looks to each side.
-ACTIVATION_REACH = 6
+# Frames `[1, C, F]`, of which so many at the two ends are context, to samples `[1, N]`.
+Vocode = Callable[[Tensor, tuple[int, int]], Tensor]
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ def vits_slices(
     config = decoder.config.vocoder
     yield from vocoded(
         [latent],
-        lambda frames: decoder.vocoder(frames, style),
+        lambda frames, context: decoder.vocoder(frames, style, context=context),
         config,
         sample_rate=sample_rate,
         window_seconds=WINDOW_SECONDS,
@@ -85,7 +84,7 @@ def cfm_slices(
     config = decoder.config.vocoder
     yield from vocoded(
         decoder.mels(features, reference, noise, steps=steps),
-        decoder.vocoder,
+        lambda frames, context: decoder.vocoder(frames, context=context),
         config,
         sample_rate=sample_rate,
         window_seconds=BIGVGAN_WINDOW_SECONDS if isinstance(config, BigVganConfig) else WINDOW_SECONDS,
@@ -94,7 +93,7 @@ def cfm_slices(
 
 def vocoded(
     pieces: Iterable[Tensor],
-    vocode: Callable[[Tensor], Tensor],
+    vocode: Vocode,
     config: HifiGanConfig | BigVganConfig,
     *,
     sample_rate: int,
@@ -106,7 +105,7 @@ def vocoded(
 
     Where the cuts fall depends on the lengths alone, never on time: equal frames give equal samples.
     """
-    hop, context = config.hop_length, vocoder_context(config)
+    hop, context = config.hop_length, config.context_frames
     sizes = [max(1, round(seconds * sample_rate / hop)) for seconds in window_seconds]
     frames: Tensor | None = None
     done = n_windows = 0
@@ -115,9 +114,10 @@ def vocoded(
         available = frames.shape[-1] if is_last else frames.shape[-1] - context
         while done < available:
             stop = min(available, done + sizes[min(n_windows, len(sizes) - 1)])
-            left = max(0, done - context)
-            samples = vocode(frames[..., left : stop + context])[0]
-            yield Slice(samples[(done - left) * hop : (stop - left) * hop], is_last and stop == available)
+            left = min(done, context)
+            right = min(frames.shape[-1] - stop, context)
+            samples = vocode(frames[..., done - left : stop + right], (left, right))[0]
+            yield Slice(samples, is_last and stop == available)
             done, n_windows = stop, n_windows + 1
 
 
@@ -130,21 +130,6 @@ def _flagged(pieces: Iterable[Tensor]) -> Iterator[tuple[Tensor, bool]]:
         held = piece
     if held is not None:
         yield held, True
-
-
-def vocoder_context(config: HifiGanConfig | BigVganConfig) -> int:
-    """How many input frames away from its own a vocoder looks, at most."""
-    reach = 3.0  # the first convolution, seven wide
-    frame = 1.0  # input frames a position of this stage is long
-    activations = ACTIVATION_REACH if isinstance(config, BigVganConfig) else 0
-    for rate, kernel in zip(config.upsample_rates, config.upsample_kernels, strict=True):
-        reach += math.ceil(kernel / rate) / 2 * frame
-        frame /= rate
-        reach += frame * max(
-            sum((size - 1) // 2 * (dilation + 1) + 2 * activations for dilation in dilations)
-            for size, dilations in zip(config.resblock_kernels, config.resblock_dilations, strict=True)
-        )
-    return math.ceil(reach + (3 + activations) * frame) + 1
 
 
 class Edges:

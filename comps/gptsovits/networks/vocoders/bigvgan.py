@@ -2,13 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 
 import torch
 from torch import Tensor, nn
 
 from comps.gptsovits.networks.vocoders.antialias import AliasFreeSnake
-from comps.gptsovits.networks.vocoders.hifigan import same_length_convs
+from comps.gptsovits.networks.vocoders.hifigan import END_KERNEL, same_length_convs
+from comps.gptsovits.networks.vocoders.margins import Margins, VocoderMargins
+
+# How many samples (at its own stage's rate) an anti-aliased activation looks to each side.
+SNAKE_REACH = 6
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,23 @@ class BigVganConfig:
     def hop_length(self) -> int:
         """Samples per mel frame."""
         return prod(self.upsample_rates)
+
+    @cached_property
+    def margins(self) -> VocoderMargins:
+        """How far each stage looks."""
+        reach = max(
+            sum((size - 1) // 2 * (dilation + 1) + 2 * SNAKE_REACH for dilation in dilations)
+            for size, dilations in zip(self.resblock_kernels, self.resblock_dilations, strict=True)
+        )
+        ends = END_KERNEL // 2
+        return VocoderMargins.of(
+            self.upsample_rates, self.upsample_kernels, reach=reach, first=ends, last=ends + SNAKE_REACH
+        )
+
+    @property
+    def context_frames(self) -> int:
+        """How many mel frames away from its own a sample looks, at most."""
+        return self.margins.frames
 
 
 class PeriodicBlock(nn.Module):
@@ -56,8 +78,7 @@ class Stage(nn.Module):
             for size, dilations in zip(config.resblock_kernels, config.resblock_dilations, strict=True)
         )
 
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.up(x)
+    def residual(self, x: Tensor) -> Tensor:
         total: Tensor = self.blocks[0](x)
         for block in self.blocks[1:]:
             total = total + block(x)
@@ -70,7 +91,9 @@ class BigVgan(nn.Module):
     def __init__(self, config: BigVganConfig) -> None:
         super().__init__()
         self.config = config
-        self.conv_in = nn.Conv1d(config.in_channels, config.initial_channels, 7, padding=3)
+        self.conv_in = nn.Conv1d(
+            config.in_channels, config.initial_channels, END_KERNEL, padding=END_KERNEL // 2
+        )
         self.stages = nn.ModuleList(
             Stage(config.initial_channels // 2**i, rate, kernel, config)
             for i, (rate, kernel) in enumerate(
@@ -79,11 +102,16 @@ class BigVgan(nn.Module):
         )
         last = config.initial_channels // 2 ** len(config.upsample_rates)
         self.snake = AliasFreeSnake(last)
-        self.conv_out = nn.Conv1d(last, 1, 7, padding=3, bias=config.has_output_bias)
+        self.conv_out = nn.Conv1d(last, 1, END_KERNEL, padding=END_KERNEL // 2, bias=config.has_output_bias)
 
-    def forward(self, mel: Tensor) -> Tensor:
-        x = self.conv_in(mel)
-        for stage in self.stages:
-            x = stage(x)
+    def forward(self, mel: Tensor, *, context: tuple[int, int] = (0, 0)) -> Tensor:
+        """`context` frames at the two ends are looked at and make no samples."""
+        needed, margins = self.config.margins, Margins(*context)
+        x, margins = margins.trimmed(self.conv_in(mel), needed.embedded)
+        for stage, rate, need in zip(self.stages, self.config.upsample_rates, needed.stages, strict=True):
+            assert isinstance(stage, Stage)
+            x, margins = margins.scaled(rate).trimmed(stage.up(x), need.upsampled)
+            x, margins = margins.trimmed(stage.residual(x), need.out)
         x = self.conv_out(self.snake(x)).squeeze(1)
-        return torch.tanh(x) if self.config.has_output_tanh else x.clamp(-1.0, 1.0)
+        samples = torch.tanh(x) if self.config.has_output_tanh else x.clamp(-1.0, 1.0)
+        return margins.trimmed(samples, 0)[0]

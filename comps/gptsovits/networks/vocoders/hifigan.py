@@ -2,15 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from comps.gptsovits.networks.vocoders.margins import Margins, VocoderMargins
+
 LEAKY_SLOPE = 0.1
 # The last activation has PyTorch's default slope: an oddity of the original that the weights know.
 LAST_LEAKY_SLOPE = 0.01
+END_KERNEL = 7  # of the first and the last convolution
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,23 @@ class HifiGanConfig:
     def hop_length(self) -> int:
         """Samples per input frame."""
         return prod(self.upsample_rates)
+
+    @cached_property
+    def margins(self) -> VocoderMargins:
+        """How far each stage looks."""
+        reach = max(
+            sum((size - 1) // 2 * (dilation + 1) for dilation in dilations)
+            for size, dilations in zip(self.resblock_kernels, self.resblock_dilations, strict=True)
+        )
+        ends = END_KERNEL // 2
+        return VocoderMargins.of(
+            self.upsample_rates, self.upsample_kernels, reach=reach, first=ends, last=ends
+        )
+
+    @property
+    def context_frames(self) -> int:
+        """How many input frames away from its own a sample looks, at most."""
+        return self.margins.frames
 
 
 def same_length_convs(channels: int, kernel_size: int, dilations: Sequence[int]) -> nn.ModuleList:
@@ -67,7 +88,13 @@ class Stage(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.up(F.leaky_relu(x, LEAKY_SLOPE))
+        return self.residual(self.upsampled(x))
+
+    def upsampled(self, x: Tensor) -> Tensor:
+        y: Tensor = self.up(F.leaky_relu(x, LEAKY_SLOPE))
+        return y
+
+    def residual(self, x: Tensor) -> Tensor:
         total: Tensor = self.blocks[0](x)
         for block in self.blocks[1:]:
             total = total + block(x)
@@ -80,7 +107,9 @@ class HifiGan(nn.Module):
     def __init__(self, config: HifiGanConfig) -> None:
         super().__init__()
         self.config = config
-        self.conv_in = nn.Conv1d(config.in_channels, config.initial_channels, 7, padding=3)
+        self.conv_in = nn.Conv1d(
+            config.in_channels, config.initial_channels, END_KERNEL, padding=END_KERNEL // 2
+        )
         self.condition = nn.Conv1d(config.style_dim, config.initial_channels, 1) if config.style_dim else None
         self.stages = nn.ModuleList(
             Stage(config.initial_channels // 2**i, rate, kernel, config)
@@ -89,12 +118,18 @@ class HifiGan(nn.Module):
             )
         )
         last = config.initial_channels // 2 ** len(config.upsample_rates)
-        self.conv_out = nn.Conv1d(last, 1, 7, padding=3, bias=config.has_output_bias)
+        self.conv_out = nn.Conv1d(last, 1, END_KERNEL, padding=END_KERNEL // 2, bias=config.has_output_bias)
 
-    def forward(self, x: Tensor, style: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, style: Tensor | None = None, *, context: tuple[int, int] = (0, 0)) -> Tensor:
+        """`context` frames at the two ends are looked at and make no samples."""
+        needed, margins = self.config.margins, Margins(*context)
         x = self.conv_in(x)
         if self.condition is not None and style is not None:
             x = x + self.condition(style)
-        for stage in self.stages:
-            x = stage(x)
-        return torch.tanh(self.conv_out(F.leaky_relu(x, LAST_LEAKY_SLOPE))).squeeze(1)
+        x, margins = margins.trimmed(x, needed.embedded)
+        for stage, rate, need in zip(self.stages, self.config.upsample_rates, needed.stages, strict=True):
+            assert isinstance(stage, Stage)
+            x, margins = margins.scaled(rate).trimmed(stage.upsampled(x), need.upsampled)
+            x, margins = margins.trimmed(stage.residual(x), need.out)
+        samples = torch.tanh(self.conv_out(F.leaky_relu(x, LAST_LEAKY_SLOPE))).squeeze(1)
+        return margins.trimmed(samples, 0)[0]
