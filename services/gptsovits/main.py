@@ -23,6 +23,7 @@ from services.gptsovits.settings import GptSovitsSettings, environment
 from services.gptsovits.sources import source_of
 from services.gptsovits.speakers import Speakers
 from services.gptsovits.speech import Speech
+from services.gptsovits.transfers import router as transfers_router
 
 
 def build_app(
@@ -56,7 +57,7 @@ def build_app(
 
     app = create_app(
         "GPT-SoVITS inference",
-        routers=[router, phonemes_router],
+        routers=[router, transfers_router, phonemes_router],
         lifespan=lifespan,
         registry=registry,
         settings=settings,

@@ -21,6 +21,7 @@ COUNTERS = {
     "failed_total": "Requests failed",
     "cancelled_total": "Requests cancelled",
     "profiles_total": "Speaker profiles made",
+    "transfers_total": "Voice transfers accepted",
     "tokens_total": "Semantic tokens made",
     "audio_seconds_total": "Seconds of audio made",
     "retries_total": "Segments made again because the guard refused them",

@@ -10,7 +10,8 @@ from comps.cores.proto.phonemes import PhonemizeReply, PhonemizeRequest, SpanVie
 from comps.cores.web.bodies import body_schema, read_body
 from comps.gptsovits.text.pipeline import phonemize
 from comps.gptsovits.versions import FACTS, Version
-from services.gptsovits.routes import ERRORS, SpeechDep, check_language
+from services.gptsovits.deps import ERRORS, SpeechDep
+from services.gptsovits.speech import check_language
 
 router = APIRouter()
 

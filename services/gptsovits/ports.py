@@ -5,7 +5,7 @@ from typing import Protocol
 
 from comps.cores.audio.waveform import Waveform
 from comps.cores.proto.health import ModelHealth, ModelView
-from comps.gptsovits.engine.request import AudioChunk, ProfileResult, SpeechRequest
+from comps.gptsovits.engine.request import AudioChunk, ProfileResult, SpeechRequest, TransferRequest
 from comps.gptsovits.engine.stats import EngineStats
 
 
@@ -55,4 +55,5 @@ class SpeechEngine(Protocol):
     ) -> ProfileResult: ...
 
     async def submit(self, request: SpeechRequest) -> SpeechHandle: ...
+    async def transfer(self, request: TransferRequest) -> SpeechHandle: ...
     def stats(self) -> EngineStats: ...

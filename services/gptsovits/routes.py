@@ -2,33 +2,21 @@
 
 import asyncio
 import base64
-from typing import Annotated, Any
-from urllib.parse import quote
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
-from comps.constants import (
-    SAMPLE_RATE_HEADER,
-    SEED_HEADER,
-    SEGMENTS_HEADER,
-    SPEAKER_ID_HEADER,
-    WARNINGS_HEADER,
-)
-from comps.cores.audio.encoding import encoder_for, levelled
-from comps.cores.errors import SpeakerUnknown, UnsupportedLanguage
-from comps.cores.proto import frames
+from comps.constants import SPEAKER_ID_HEADER
+from comps.cores.errors import SpeakerUnknown
 from comps.cores.proto.health import InferenceHealth, ModelHealth, ModelList
-from comps.cores.proto.problems import Problem
 from comps.cores.proto.speakers import ProcessReply, SpeakerView
-from comps.cores.proto.speech import LANGUAGES, ProcessRequest, SpeechFields, SpeechRequest
+from comps.cores.proto.speech import ProcessRequest, SpeechFields, SpeechRequest
 from comps.cores.web.bodies import Uploads, body_schema, read_body, read_query
-from comps.cores.web.streaming import AudioStream, primed, unless_gone
 from services.gptsovits.catalogue import models_found
+from services.gptsovits.deps import AUDIO, ERRORS, SpeechDep
+from services.gptsovits.replies import audio_of
 from services.gptsovits.speakers import Speaker
-from services.gptsovits.speech import Speech, encoded, framed, whole
-
-Responses = dict[int | str, dict[str, Any]]
+from services.gptsovits.speech import Speech
 
 router = APIRouter()
 
@@ -42,21 +30,6 @@ PROCESS_FILES = {
 }
 CLIP_NAMES = ("audio", "reference_audio")
 AUX_NAMES = ("aux_audio", "aux_reference_audio")
-ERRORS: Responses = {
-    status: {"model": Problem, "content": {"application/problem+json": {}}}
-    for status in (400, 404, 409, 413, 415, 422, 503, 504)
-}
-AUDIO: Responses = {
-    200: {"content": {"audio/wav": {}, "audio/mpeg": {}, "audio/flac": {}, "audio/ogg": {}, "audio/pcm": {}}}
-}
-
-
-def _speech(request: Request) -> Speech:
-    speech: Speech = request.app.state.speech
-    return speech
-
-
-SpeechDep = Annotated[Speech, Depends(_speech)]
 
 
 @router.get("/health", responses={503: {"model": InferenceHealth}})
@@ -81,7 +54,7 @@ async def models(speech: SpeechDep) -> ModelList:
 async def process(request: Request, speech: SpeechDep) -> Response:
     """A speaker profile of a clip; with `text`, the audio at once."""
     body, uploads = await read_body(request, ProcessRequest)
-    model = await _model(speech, body)
+    model = await speech.model_for(body)
     speaker, cached = await _speaker(speech, body, model, uploads)
     if body.text is not None:
         return await _spoken(request, speech, body.text, body, speaker, model)
@@ -104,7 +77,7 @@ async def process(request: Request, speech: SpeechDep) -> Response:
 async def tts(request: Request, speech: SpeechDep) -> Response:
     """The text, spoken by the speaker or in the voice of the clip."""
     body, uploads = await read_body(request, SpeechRequest)
-    model = await _model(speech, body)
+    model = await speech.model_for(body)
     speaker, _ = await _speaker(speech, body, model, uploads)
     return await _spoken(request, speech, body.text, body, speaker, model)
 
@@ -113,7 +86,7 @@ async def tts(request: Request, speech: SpeechDep) -> Response:
 async def tts_by_query(request: Request, speech: SpeechDep) -> Response:
     """The same with the fields in the query, as the reference project's clients ask."""
     body = read_query(request, SpeechRequest)
-    model = await _model(speech, body)
+    model = await speech.model_for(body)
     speaker, _ = await _speaker(speech, body, model, Uploads())
     return await _spoken(request, speech, body.text, body, speaker, model)
 
@@ -135,13 +108,6 @@ async def delete_speaker(speaker_id: str, speech: SpeechDep) -> None:
         raise SpeakerUnknown(f"no speaker {speaker_id[:80]!r} is loaded")
 
 
-async def _model(speech: Speech, body: SpeechFields) -> ModelHealth:
-    model = await speech.model_for(body)
-    for language in (body.language, body.reference_language):
-        check_language(language, model.languages)
-    return model
-
-
 async def _speaker(
     speech: Speech, body: SpeechFields, model: ModelHealth, uploads: Uploads
 ) -> tuple[Speaker, bool]:
@@ -150,43 +116,12 @@ async def _speaker(
     return await speech.speaker_for(body, model, clip=clip, aux=aux)
 
 
-def check_language(language: str, supported: list[str]) -> None:
-    """Raises `UnsupportedLanguage` for what nobody knows, and for what the loaded model does not."""
-    if language not in LANGUAGES:
-        raise UnsupportedLanguage(language, ("auto", *supported))
-    if not language.startswith("auto") and language.removeprefix("all_") not in supported:
-        raise UnsupportedLanguage(language, ("auto", *supported))
-
-
 async def _spoken(
     request: Request, speech: Speech, text: str, body: SpeechFields, speaker: Speaker, model: ModelHealth
 ) -> Response:
-    wants_frames = frames.MEDIA_TYPE in request.headers.get("accept", "")
-    # The encoder first: an impossible format must be refused before anything is synthesised.
-    encoder = encoder_for(body.response_format, model.sample_rate)
-    handle = await speech.submit(text, body, speaker, model)
-    headers = {
-        SPEAKER_ID_HEADER: speaker.voice.id,
-        SEED_HEADER: str(handle.seed),
-        SAMPLE_RATE_HEADER: str(handle.sample_rate if wants_frames else encoder.rate),
-        SEGMENTS_HEADER: str(handle.segments_total),
-    }
-    if wants_frames:
-        stream = await primed(framed(handle), request)
-        return AudioStream(stream, media_type=frames.MEDIA_TYPE, headers=headers)
-    if body.stream:
-        encoder = levelled(handle.sample_rate, encoder, body.loudness, streams=True)
-        stream = await primed(encoded(handle, encoder), request)
-        headers |= _warned((*speaker.warnings, *handle.warnings))
-        return AudioStream(stream, media_type=body.response_format.media_type, headers=headers)
-    audio = await unless_gone(whole(handle, body.response_format, lufs=body.loudness), request)
-    headers |= _warned((*speaker.warnings, *handle.warnings))
-    return Response(audio, media_type=body.response_format.media_type, headers=headers)
-
-
-def _warned(warnings: tuple[str, ...]) -> dict[str, str]:
-    """Headers are ASCII: the warnings percent-encoded, separated by semicolons."""
-    return {WARNINGS_HEADER: "; ".join(quote(text, safe=" ,.:'()-") for text in warnings)} if warnings else {}
+    return await audio_of(
+        request, body, speaker, model, submit=lambda: speech.submit(text, body, speaker, model)
+    )
 
 
 def _view(speaker: Speaker) -> SpeakerView:

@@ -13,14 +13,16 @@ from comps.cores.audio.encoding import Encoder, encode_whole, to_int16
 from comps.cores.audio.formats import AudioFormat
 from comps.cores.audio.references import AudioRoot
 from comps.cores.audio.waveform import Waveform
-from comps.cores.errors import CorruptProfile, InvalidOption, SovitsError
+from comps.cores.errors import CorruptProfile, InvalidOption, SovitsError, UnsupportedLanguage
 from comps.cores.flights import SingleFlight
 from comps.cores.proto.frames import Frame, pack
 from comps.cores.proto.health import ModelHealth
-from comps.cores.proto.speech import SpeechFields
+from comps.cores.proto.speech import LANGUAGES, SpeechFields, VoiceFields
+from comps.cores.proto.transfer import TransferRequest
 from comps.cores.web.problems import problem_of
 from comps.cores.web.streaming import encode_aside, finish_aside
 from comps.gptsovits.engine.request import SpeechOptions, SpeechRequest
+from comps.gptsovits.engine.request import TransferRequest as EngineTransfer
 from comps.gptsovits.voice import Voice
 from services.gptsovits.inference import Inference, check_fingerprint
 from services.gptsovits.ports import SpeechHandle
@@ -54,7 +56,7 @@ class Speech:
 
     async def speaker_for(
         self,
-        fields: SpeechFields,
+        fields: VoiceFields,
         model: ModelHealth,
         *,
         clip: bytes | None = None,
@@ -75,14 +77,30 @@ class Speech:
         reference = await asyncio.to_thread(self._read, fields, clip, aux)
         return await self._profiled(reference, fields, model)
 
-    async def model_for(self, fields: SpeechFields) -> ModelHealth:
+    async def model_for(self, fields: VoiceFields) -> ModelHealth:
         """The model a request is for: the one it names, else its speaker's, else the default.
 
-        Raises `ModelNotFound`, why it cannot be loaded, `SpeakerUnknown` or `ProfileMismatch`.
+        Raises `ModelNotFound`, why it cannot be loaded, `SpeakerUnknown`, `ProfileMismatch` or
+        `UnsupportedLanguage` for a language that the model does not speak.
         """
         if fields.model is None and fields.speaker_id is not None:
-            return await self.inference.model_of(self.speakers.get(fields.speaker_id).voice)
-        return await self.inference.model(fields.model)
+            model = await self.inference.model_of(self.speakers.get(fields.speaker_id).voice)
+        else:
+            model = await self.inference.model(fields.model)
+        for language in (fields.language, fields.reference_language):
+            check_language(language, model.languages)
+        return model
+
+    async def source_for(self, fields: TransferRequest, upload: bytes | None) -> Waveform:
+        """The recording of a transfer. Raises what a clip or a path can be wrong by."""
+        if upload is not None and fields.source_audio:
+            raise InvalidOption("give the source as an upload or as source_audio, not both")
+        if upload is None and not fields.source_audio:
+            raise InvalidOption("what shall be spoken again? give an upload `source`, or source_audio")
+        name = fields.source_audio or ""
+        return await asyncio.to_thread(
+            lambda: decode(self._audio_root.read(name) if upload is None else upload, self._limits)
+        )
 
     async def hydrate(self, speaker_id: str, data: bytes) -> Speaker:
         """Take in a profile made earlier. Raises `CorruptProfile` or `ProfileMismatch`."""
@@ -116,7 +134,23 @@ class Speech:
             SpeechRequest(text=text, voice=speaker.voice, options=options, model=model.id)
         )
 
-    def _read(self, fields: SpeechFields, clip: bytes | None, aux: Sequence[bytes]) -> Reference:
+    async def transfer(
+        self, source: Waveform, fields: TransferRequest, speaker: Speaker, model: ModelHealth
+    ) -> SpeechHandle:
+        """The accepted transfer. Raises as `submit`, and `NotSupportedByModel`."""
+        options = SpeechOptions(
+            language=fields.language,
+            speed=fields.speed,
+            seed=fields.seed,
+            sample_steps=fields.sample_steps,
+            pronunciations=fields.pronunciations,
+            deadline_seconds=self._deadline_seconds,
+        )
+        return await self.inference.engine.transfer(
+            EngineTransfer(source, fields.text, speaker.voice, options, model.id)
+        )
+
+    def _read(self, fields: VoiceFields, clip: bytes | None, aux: Sequence[bytes]) -> Reference:
         if clip is None:
             if not fields.reference_audio:
                 raise InvalidOption("who shall speak? give speaker_id, reference_audio or an upload")
@@ -125,7 +159,7 @@ class Speech:
         return Reference(clip, (*aux, *named))
 
     async def _profiled(
-        self, reference: Reference, fields: SpeechFields, model: ModelHealth
+        self, reference: Reference, fields: VoiceFields, model: ModelHealth
     ) -> tuple[Speaker, bool]:
         clips = await asyncio.to_thread(self._decoded, reference)
         key = clip_key(
@@ -154,6 +188,14 @@ class Speech:
 
     def _decoded(self, reference: Reference) -> list[Waveform]:
         return [decode(data, self._limits) for data in (reference.clip, *reference.aux)]
+
+
+def check_language(language: str, supported: list[str]) -> None:
+    """Raises `UnsupportedLanguage` for what nobody knows, and for what the loaded model does not."""
+    if language not in LANGUAGES:
+        raise UnsupportedLanguage(language, ("auto", *supported))
+    if not language.startswith("auto") and language.removeprefix("all_") not in supported:
+        raise UnsupportedLanguage(language, ("auto", *supported))
 
 
 async def encoded(handle: SpeechHandle, encoder: Encoder) -> AsyncGenerator[bytes, None]:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints, field_validator, model_validator
 
-from comps.constants import MAX_TEXT_CHARACTERS
+from comps.constants import MAX_TEXT_CHARACTERS, MAX_TRANSCRIPT_CHARACTERS
 from comps.cores.audio.loudness import MAX_LUFS, MIN_LUFS
 from comps.cores.proto.audio import AudioFormat, format_named
 from comps.cores.proto.base import Wire
@@ -109,8 +109,8 @@ Language = Annotated[str, BeforeValidator(_lowered), Field(min_length=1, max_len
 OptionalText = Annotated[str | None, BeforeValidator(_empty_is_none)]
 
 
-class SpeechFields(Wire):
-    """Everything of a speech request but its text."""
+class VoiceFields(Wire):
+    """Whose voice, and in what form the audio comes: what all requests for speech have in common."""
 
     reference_audio: OptionalText = Field(
         None,
@@ -118,7 +118,7 @@ class SpeechFields(Wire):
     )
     speaker_id: OptionalText = Field(default=None, max_length=128, description="an id from /process")
     reference_text: OptionalText = Field(
-        None, max_length=2_000, description="what the clip says: better prosody"
+        None, max_length=MAX_TRANSCRIPT_CHARACTERS, description="what the clip says: better prosody"
     )
     reference_language: Language = "auto"
     aux_reference_audio: Annotated[list[str], BeforeValidator(_list_of_one)] = Field(
@@ -132,12 +132,6 @@ class SpeechFields(Wire):
     seed: int | None = Field(
         default=None, ge=0, lt=2**63, description="random if not given, and reported in X-Seed"
     )
-    top_k: int = Field(default=15, ge=1, le=2_048)
-    top_p: float = Field(default=1.0, gt=0.0, le=1.0)
-    temperature: float = Field(default=1.0, gt=0.0, le=5.0)
-    repetition_penalty: float = Field(default=1.35, gt=0.0, le=10.0)
-    pause_seconds: float = Field(default=0.3, ge=0.0, le=10.0)
-    split: Literal["punctuation", "cut0", "cut1", "cut2", "cut3", "cut4", "cut5"] = "punctuation"
     sample_steps: int = Field(default=32, ge=1, le=256)
     loudness: Annotated[float | None, BeforeValidator(_empty_is_none)] = Field(
         default=None, ge=MIN_LUFS, le=MAX_LUFS, description="integrated, in LUFS; as it comes if not given"
@@ -155,6 +149,17 @@ class SpeechFields(Wire):
         return None if value in (-1, "-1", "") else value
 
 
+class SpeechFields(VoiceFields):
+    """Everything of a speech request but its text."""
+
+    top_k: int = Field(default=15, ge=1, le=2_048)
+    top_p: float = Field(default=1.0, gt=0.0, le=1.0)
+    temperature: float = Field(default=1.0, gt=0.0, le=5.0)
+    repetition_penalty: float = Field(default=1.35, gt=0.0, le=10.0)
+    pause_seconds: float = Field(default=0.3, ge=0.0, le=10.0)
+    split: Literal["punctuation", "cut0", "cut1", "cut2", "cut3", "cut4", "cut5"] = "punctuation"
+
+
 class SpeechRequest(SpeechFields):
     """A text, a voice, and how to speak it."""
 
@@ -168,8 +173,12 @@ class ProcessRequest(SpeechFields):
     include_profile: bool = False
 
 
-class GatewaySpeechRequest(SpeechRequest):
+class GatewayFields(Wire):
     """What the gateway accepts on top: named voices, and an answer that does not wait for the audio."""
 
     voice: OptionalText = Field(default=None, max_length=128, description="a name from /voices, or 'default'")
     respond_async: bool = Field(default=False, alias="async")
+
+
+class GatewaySpeechRequest(GatewayFields, SpeechRequest):
+    """A speech request to the gateway."""
