@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from comps.gptsovits.devices import Precision
+
 
 @dataclass(frozen=True)
 class EngineConfig:
@@ -17,3 +19,4 @@ class EngineConfig:
     retries: int = 2  # of a segment that the guard refuses
     max_models: int = 2  # that are kept ready; the one unused for longest makes room
     threads: int | None = None  # of the device's own thread pool; None: leave it as it is
+    precision: Precision = Precision.AUTO  # of a CPU

@@ -45,6 +45,7 @@ class Job:
     submitted_at: float = field(default_factory=time.monotonic)
     first_audio_at: float | None = None
     has_begun: bool = False
+    n_decoder_threads: int = 1
     attempts: dict[int, list[Attempt]] = field(default_factory=dict)  # faulty ones, by segment
 
     @property

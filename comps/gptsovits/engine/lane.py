@@ -5,12 +5,14 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from comps.gptsovits.devices import Precision
 from comps.gptsovits.engine.job import Job
 from comps.gptsovits.engine.runner import Runner
 from comps.gptsovits.engine.scheduler import Key, Scheduler
 from comps.gptsovits.engine.sequence import Sequence
 from comps.gptsovits.engine.slots import Slots
 from comps.gptsovits.engine.threads import threads_for
+from comps.gptsovits.engine.vocoding import pack_vocoder
 from comps.gptsovits.model import Model
 
 
@@ -23,9 +25,13 @@ class Failure:
 
 
 class Lane:
-    def __init__(self, model: Model, n_rows: int, *, n_threads: int = 1) -> None:
+    def __init__(
+        self, model: Model, n_rows: int, *, n_threads: int = 1, precision: Precision = Precision.AUTO
+    ) -> None:
         self.model = model
         self.n_threads = threads_for(model.t2s, n_threads)  # counted before the runner packs the weights
+        self.n_decoder_threads = threads_for(model.decoder, n_threads)
+        pack_vocoder(model.decoder, precision)
         self.slots = Slots(n_rows)
         self.scheduler = Scheduler(self.slots)
         self._runner = Runner(model.t2s, n_rows)

@@ -1,5 +1,7 @@
 """How many threads a network's work is worth."""
 
+import itertools
+
 from torch import nn
 
 # Below it, handing work to another thread and waiting for it costs more than the thread saves. Measured with
@@ -10,5 +12,5 @@ WORTH_THREADS = 20_000_000
 
 def threads_for(network: nn.Module, available: int) -> int:
     """One for a small network, else all that there are. Depends on the weights alone, so results do too."""
-    n_numbers = sum(parameter.numel() for parameter in network.parameters())
+    n_numbers = sum(weight.numel() for weight in itertools.chain(network.parameters(), network.buffers()))
     return available if n_numbers >= WORTH_THREADS else 1

@@ -20,7 +20,6 @@ from comps.gptsovits.engine.lane import Lane
 from comps.gptsovits.engine.sequence import Sequence
 from comps.gptsovits.engine.shares import Shares
 from comps.gptsovits.engine.stats import Counters
-from comps.gptsovits.engine.threads import threads_for
 from comps.gptsovits.engine.transfer import transfer_utterance
 from comps.gptsovits.engine.utterance import Utterance
 from comps.gptsovits.model import Model
@@ -215,7 +214,7 @@ class Worker:
     def _speak(self, utterance: Utterance) -> None:
         job = utterance.job
         before = job.outlet.sent_samples
-        torch.set_num_threads(threads_for(job.model.decoder, self._n_threads))
+        torch.set_num_threads(job.n_decoder_threads)
         try:
             if utterance.advance():
                 self._utterances.remove(utterance)
@@ -234,22 +233,27 @@ class Worker:
             self._forget(job, None)
 
     def _accept(self, job: Job) -> None:
-        if job.source is not None:
-            self._jobs[job.id] = job
-            self._transfers.append(job)
-            return
         try:
             lane = self._lane(job.model)
             self._jobs[job.id] = job
-            lane.scheduler.submit(job.id, range(len(job.segments)))
+            if job.source is not None:
+                self._transfers.append(job)
+            else:
+                lane.scheduler.submit(job.id, range(len(job.segments)))
         except Exception as error:
             self._drop(job.id, error, job)
 
     def _lane(self, model: Model) -> Lane:
         """The model's lane, which is now the most recently used."""
+            job.n_decoder_threads = lane.n_decoder_threads
         lane = self._lanes.pop(model.fingerprint, None)
         if lane is None:
-            lane = Lane(model, self._config.max_running, n_threads=self._n_threads)
+            lane = Lane(
+                model,
+                self._config.max_running,
+                n_threads=self._n_threads,
+                precision=self._config.precision,
+            )
         self._lanes[model.fingerprint] = lane
         idle = [name for name, other in self._lanes.items() if other.scheduler.is_idle and other is not lane]
         for name in idle[: max(0, len(self._lanes) - self._config.max_models)]:
