@@ -24,6 +24,13 @@ class Exchange:
     caller: ApiKey | None = None
     on_stage: Callable[[str, int, int], None] | None = None  # name, begin and end in ns since 1970
 
+    def note(self, stage: str, seconds: float) -> None:
+        """A stage took `seconds`, until now; of several by one name, the sum counts."""
+        self.stages[stage] = self.stages.get(stage, 0.0) + seconds * 1000
+        if self.on_stage is not None:
+            now = time.time_ns()
+            self.on_stage(stage, now - int(seconds * 1e9), now)
+
 
 current: ContextVar[Exchange | None] = ContextVar("exchange", default=None)
 
@@ -36,14 +43,11 @@ def stage(name: str) -> Iterator[None]:
         yield
         return
     exchange.stages.setdefault(name, 0.0)
-    wall, began = time.time_ns(), time.perf_counter_ns()
+    began = time.perf_counter()
     try:
         yield
     finally:
-        ns = time.perf_counter_ns() - began
-        exchange.stages[name] += ns / 1e6
-        if exchange.on_stage is not None:
-            exchange.on_stage(name, wall, wall + ns)
+        exchange.note(name, time.perf_counter() - began)
 
 
 def server_timing(stages: dict[str, float]) -> str:

@@ -31,9 +31,17 @@ class LoadedModel:
 class Inference:
     """Loads the model in the background, so that the service can say what it is waiting for."""
 
-    def __init__(self, source: ModelSource, load: Callable[[], LoadedModel]) -> None:
+    def __init__(
+        self,
+        source: ModelSource,
+        load: Callable[[], LoadedModel],
+        *,
+        watch: Callable[[SpeechEngine], SpeechEngine] = lambda engine: engine,
+    ) -> None:
+        """`watch` may wrap the engine that requests are given."""
         self.source = source
         self._load = load
+        self._watch = watch
         self._loaded: LoadedModel | None = None
         self._problem: SovitsError | None = None
         self._started = time.monotonic()
@@ -53,7 +61,7 @@ class Inference:
 
     @property
     def engine(self) -> SpeechEngine:
-        return self.loaded.engine
+        return self._watch(self.loaded.engine)
 
     async def model(self, model_id: str | None) -> ModelHealth:
         """The model that a request names, loaded if need be; None is the default.
@@ -106,7 +114,7 @@ class Inference:
         except SovitsError as error:
             return error
         except Exception as error:
-            logger.exception("the model cannot be loaded")
+            logger.exception("the model cannot be loaded: %s", error)  # of no request: it quotes nobody
             return ModelNotReady(f"the model cannot be loaded: {type(error).__name__}")
         self._loaded = loaded
         logger.info("model %s is ready after %.1f s", loaded.health.id, time.monotonic() - began)

@@ -24,6 +24,7 @@ from services.gptsovits.sources import source_of
 from services.gptsovits.speakers import Speakers
 from services.gptsovits.speech import Speech
 from services.gptsovits.transfers import router as transfers_router
+from services.gptsovits.watching import SpeechMetrics, WatchedEngine
 
 
 def build_app(
@@ -33,7 +34,11 @@ def build_app(
     tracing: Tracing | None = None,
 ) -> FastAPI:
     """The application; `load` makes the running engine, by default from `settings.model_path`."""
-    inference = Inference(source_of(settings), load or _loader(settings))
+    registry = CollectorRegistry()
+    metrics = SpeechMetrics(registry)
+    inference = Inference(
+        source_of(settings), load or _loader(settings), watch=lambda engine: WatchedEngine(engine, metrics)
+    )
     speech = Speech(
         inference,
         Speakers(settings.speaker_cache_bytes),
@@ -41,7 +46,6 @@ def build_app(
         limits=ClipLimits(settings.min_clip_seconds, settings.max_clip_seconds),
         deadline_seconds=settings.deadline_seconds,
     )
-    registry = CollectorRegistry()
     tracing = tracing or tracing_to(settings.otel_endpoint, service="gptsovits-server")
     watch(inference, speech.speakers, registry)
 

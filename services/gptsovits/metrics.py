@@ -13,6 +13,9 @@ from services.gptsovits.speakers import Speakers
 GAUGES = {
     "running": "Requests being synthesised",
     "waiting": "Requests in the queue",
+    "capacity": "Requests that may wait in the queue",
+    "rows_busy": "Segments being decoded",
+    "rows": "Segments that can be decoded at once",
     "tokens_per_second": "Semantic tokens a second, lately",
 }
 COUNTERS = {
@@ -37,7 +40,15 @@ class EngineCollector(Collector):
         return []
 
     def collect(self) -> Iterator[Metric]:
-        yield GaugeMetricFamily("gptsovits_speakers", "Speakers in memory", value=len(self._speakers))
+        speakers = self._speakers
+        yield GaugeMetricFamily("gptsovits_speakers", "Speakers in memory", value=len(speakers))
+        yield GaugeMetricFamily("gptsovits_speakers_bytes", "Bytes of them", value=speakers.n_bytes)
+        yield CounterMetricFamily(
+            "gptsovits_speaker_cache_hits", "Clips whose speaker was in memory", value=speakers.hits
+        )
+        yield CounterMetricFamily(
+            "gptsovits_speaker_cache_misses", "Clips of new speakers", value=speakers.misses
+        )
         try:
             stats = self._inference.engine.stats()
         except ModelNotReady:
@@ -46,6 +57,12 @@ class EngineCollector(Collector):
         yield GaugeMetricFamily("gptsovits_ready", "Whether a model is loaded", value=1)
         for name, text in GAUGES.items():
             yield GaugeMetricFamily(f"gptsovits_{name}", text, value=getattr(stats, name))
+        stages = CounterMetricFamily(
+            "gptsovits_stage_seconds", "Seconds that the engine spent, by stage", labels=["stage"]
+        )
+        for stage, seconds in stats.stage_seconds.items():
+            stages.add_metric([stage], seconds)
+        yield stages
         for name, text in COUNTERS.items():
             yield CounterMetricFamily(
                 f"gptsovits_{name.removesuffix('_total')}", text, value=getattr(stats, name)

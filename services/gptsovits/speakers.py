@@ -23,6 +23,12 @@ class Speakers:
         self._by_id: OrderedDict[str, Speaker] = OrderedDict()
         self._by_clip: dict[str, str] = {}  # the clip's key → the speaker's id
         self._n_bytes = 0
+        self.hits = 0
+        self.misses = 0
+
+    @property
+    def n_bytes(self) -> int:
+        return self._n_bytes
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -42,7 +48,11 @@ class Speakers:
 
     def of_clip(self, clip_key: str) -> Speaker | None:
         speaker_id = self._by_clip.get(clip_key)
-        return self.get(speaker_id) if speaker_id in self._by_id and speaker_id else None
+        if speaker_id is None or speaker_id not in self._by_id:
+            self.misses += 1
+            return None
+        self.hits += 1
+        return self.get(speaker_id)
 
     def add(self, speaker: Speaker, *, clip_key: str | None = None) -> None:
         """Keep `speaker`; others leave if the memory is needed, but never this one."""

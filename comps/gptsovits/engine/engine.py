@@ -203,7 +203,7 @@ class Engine:
         self._enter(job_id)
         try:
             submitted_at = time.monotonic()
-            script, source = await self._read(read, is_long=is_long)
+            script, source = await self._read(lambda: self._timed(read), is_long=is_long)
             job = self._job(job_id, request.voice, request.options, model, script, source)
             job.submitted_at = submitted_at
             self._check_alive()
@@ -258,6 +258,13 @@ class Engine:
             max_characters=self.config.max_text_characters,
             pronunciations=request.options.pronunciations,
         )
+
+    def _timed(self, read: Callable[[], T]) -> T:
+        began = time.monotonic()
+        try:
+            return read()
+        finally:
+            self._counters.spent("text", time.monotonic() - began)
 
     async def _model(self, model_id: str | None) -> Model:
         # Not on the readers' threads: loading takes seconds, and would hold up the texts of other models.

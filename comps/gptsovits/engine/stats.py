@@ -3,11 +3,15 @@
 import threading
 import time
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 # How far back the rate of tokens looks, and how many of the newest durations are kept.
 RATE_WINDOW_SECONDS = 10.0
 KEPT_DURATIONS = 1_024
+
+# What the engine's time goes to. `text` is read on threads of its own, all others share the device's thread.
+STAGES = ("text", "profile", "t2s", "decoder")
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,7 @@ class EngineStats:
     retries_total: int
     first_audio_seconds: tuple[float, ...]
     total_seconds: tuple[float, ...]
+    stage_seconds: Mapping[str, float]  # spent in each of `STAGES` since the start
 
 
 class Counters:
@@ -52,6 +57,7 @@ class Counters:
             ),
             0,
         )
+        self._stages: dict[str, float] = dict.fromkeys(STAGES, 0.0)
         self._token_times: deque[tuple[float, int]] = deque()
         self._first_audio: deque[float] = deque(maxlen=KEPT_DURATIONS)
         self._total: deque[float] = deque(maxlen=KEPT_DURATIONS)
@@ -66,6 +72,10 @@ class Counters:
             self._totals["tokens"] += n
             self._token_times.append((now, n))
             self._forget(now)
+
+    def spent(self, stage: str, seconds: float) -> None:
+        with self._lock:
+            self._stages[stage] += seconds
 
     def first_audio(self, seconds: float) -> None:
         with self._lock:
@@ -106,6 +116,7 @@ class Counters:
                 retries_total=int(self._totals["retries"]),
                 first_audio_seconds=tuple(self._first_audio),
                 total_seconds=tuple(self._total),
+                stage_seconds=dict(self._stages),
             )
 
     def _forget(self, now: float) -> None:

@@ -137,8 +137,11 @@ class Worker:
             order()
 
     def _turn(self) -> None:
-        if self._errands and self._errands[0].advance():
-            self._errands.pop(0)
+        if self._errands:
+            began = time.monotonic()
+            if self._errands[0].advance():
+                self._errands.pop(0)
+            self._counters.spent("profile", time.monotonic() - began)
         self._admit_transfers()
         lanes = [lane for lane in self._lanes.values() if not lane.scheduler.is_idle]
         began = time.monotonic()
@@ -146,12 +149,16 @@ class Worker:
             utterance = min(self._utterances, key=lambda u: self._due(u, began))
             pressed = (utterance.job.slack_seconds(began) or 0.0) < 1.0 and not utterance.job.is_listening
             self._speak(utterance)
-            self._shares.used(time.monotonic() - began, audio=True, pressed=pressed)
+            seconds = time.monotonic() - began
+            self._shares.used(seconds, audio=True, pressed=pressed)
+            self._counters.spent("decoder", seconds)
         elif lanes:
             self._next_lane += 1
             lane = lanes[self._next_lane % len(lanes)]
             self._step(lane, began)
-            self._shares.used(time.monotonic() - began, audio=False, pressed=lane.scheduler.is_pressed)
+            seconds = time.monotonic() - began
+            self._shares.used(seconds, audio=False, pressed=lane.scheduler.is_pressed)
+            self._counters.spent("t2s", seconds)
 
     @staticmethod
     def _due(utterance: Utterance, now: float) -> tuple[float, int, int]:
