@@ -242,6 +242,7 @@ class Worker:
     def _accept(self, job: Job) -> None:
         try:
             lane = self._lane(job.model)
+            job.n_decoder_threads = lane.n_decoder_threads
             self._jobs[job.id] = job
             if job.source is not None:
                 self._transfers.append(job)
@@ -252,7 +253,6 @@ class Worker:
 
     def _lane(self, model: Model) -> Lane:
         """The model's lane, which is now the most recently used."""
-            job.n_decoder_threads = lane.n_decoder_threads
         lane = self._lanes.pop(model.fingerprint, None)
         if lane is None:
             lane = Lane(
