@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from comps.constants import REQUEST_ID_HEADER, SAMPLE_RATE_HEADER, SEED_HEADER, SEGMENTS_HEADER
 from comps.cores import logs
+from comps.cores.audio.digest import source_digest
 from comps.cores.errors import DeadlineExceeded, UpstreamNonsense, UpstreamRefused, UpstreamUnavailable
 from comps.cores.proto import frames
 from comps.cores.proto.frames import FrameWithAudio, read_frames
@@ -34,6 +35,7 @@ class Profile:
     speaker_id: str
     data: bytes
     warnings: tuple[str, ...] = ()
+    sources: frozenset[str] = frozenset()  # digests of the clips it was made of
 
 
 @dataclass(frozen=True)
@@ -104,13 +106,20 @@ class InferenceClient:
             raise UpstreamNonsense("/process of the inference service is not readable") from error
         if not data:
             raise UpstreamNonsense("/process of the inference service gave no profile")
-        return Profile(made.speaker_id, data, tuple(made.warnings))
+        sources = frozenset(source_digest(each) for each in (clip, *aux))
+        return Profile(made.speaker_id, data, tuple(made.warnings), sources)
 
     async def hydrate(self, profile: Profile) -> None:
         """Make the service know the speaker again."""
         path = f"/speakers/{quote(profile.speaker_id, safe='')}"
         kind = {"Content-Type": "application/octet-stream"}
         await self._check(await self._request("PUT", path, content=profile.data, headers=kind))
+
+    async def forget(self, speaker_id: str) -> None:
+        """Make the service forget the speaker; one that it does not know is forgotten already."""
+        reply = await self._request("DELETE", f"/speakers/{quote(speaker_id, safe='')}")
+        if reply.status_code != 404:
+            await self._check(reply)
 
     @asynccontextmanager
     async def speak(self, fields: dict[str, Any]) -> AsyncIterator[SpeechAnswer]:

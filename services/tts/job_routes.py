@@ -3,6 +3,8 @@
 import asyncio
 import base64
 import binascii
+import hashlib
+import time
 from collections.abc import AsyncIterator
 from typing import Annotated
 
@@ -13,13 +15,15 @@ from comps.cores.errors import InvalidOption, JobNotFinished, JobUnknown
 from comps.cores.proto.jobs import JobPage, JobState, JobView
 from services.tts.deps import ERRORS, GatewayDep
 from services.tts.gateway import Gateway
-from services.tts.jobs.store import JobRecord
+from services.tts.jobs.record import JobRecord
 from services.tts.subtitles import SubtitleFormat, written
 from services.tts.views import view_of
 
 router = APIRouter(prefix="/status", responses=ERRORS)
 
 HEARTBEAT_SECONDS = 10.0
+# A job that does not run here is looked up.
+LOOK_EVERY_SECONDS = 0.25
 
 
 @router.get("", response_model=JobPage | JobView, response_model_exclude_none=True)
@@ -32,7 +36,7 @@ async def page(
 ) -> JobPage | JobView:
     """Counts by state and the newest jobs; with `job_id`, that job."""
     if job_id is not None:
-        return await view_of(await _live(gateway, job_id), gateway.store)
+        return await view_of(await gateway.runner.look(job_id), gateway.store)
     before = _read_cursor(cursor) if cursor else None
     records = await gateway.store.page(limit=limit + 1, before=before, state=state)
     shown = [
@@ -47,24 +51,30 @@ async def page(
 
 @router.get("/{job_id}", response_model_exclude_none=True)
 async def status(job_id: str, gateway: GatewayDep) -> JobView:
-    return await view_of(await _live(gateway, job_id), gateway.store)
+    return await view_of(await gateway.runner.look(job_id), gateway.store)
 
 
 @router.get("/{job_id}/events", response_class=StreamingResponse)
 async def events(
     job_id: str, gateway: GatewayDep, last_event_id: Annotated[str | None, Header()] = None
 ) -> Response:
-    """The job's state as server-sent events, each time it changes, until it is final."""
-    await _live(gateway, job_id)
-    seen = int(last_event_id) if last_event_id and last_event_id.isdecimal() else -1
+    """The job's state as server-sent events, each time it changes, until it is final.
+
+    Each event is a whole state: who comes back with the last one's id gets the next that differs.
+    """
+    view = await view_of(await gateway.runner.look(job_id), gateway.store)
+    if view.state.is_final and _event_id(view) == last_event_id:
+        return Response(status_code=204)  # tells an EventSource to stop asking
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(_events(gateway, job_id, seen), media_type="text/event-stream", headers=headers)
+    return StreamingResponse(
+        _events(gateway, job_id, last_event_id), media_type="text/event-stream", headers=headers
+    )
 
 
 @router.get("/{job_id}/audio", response_class=FileResponse)
 async def audio(job_id: str, gateway: GatewayDep) -> Response:
     """The finished file; ranges are understood. 409 while there is none yet."""
-    record = await _live(gateway, job_id)
+    record = await gateway.runner.look(job_id)
     path = gateway.settings.output_path / _check_finished(record)
     if not path.is_file():
         raise JobUnknown(f"the audio of job {job_id[:80]!r} has been removed")
@@ -74,7 +84,7 @@ async def audio(job_id: str, gateway: GatewayDep) -> Response:
 @router.get("/{job_id}/subtitles.{subtitle_format}", response_class=PlainTextResponse)
 async def subtitles(job_id: str, subtitle_format: SubtitleFormat, gateway: GatewayDep) -> Response:
     """A line for each segment, with the times at which it is heard. 409 while the job is not finished."""
-    record = await _live(gateway, job_id)
+    record = await gateway.runner.look(job_id)
     _check_finished(record)
     cues = await asyncio.to_thread(gateway.subtitles.load, record.id)
     if cues is None:
@@ -88,12 +98,6 @@ async def cancel(job_id: str, gateway: GatewayDep) -> JobView:
     return await view_of(await gateway.runner.cancel(job_id), gateway.store)
 
 
-async def _live(gateway: Gateway, job_id: str) -> JobRecord:
-    """The record as it is this moment: of the running job, or from the store."""
-    run = gateway.runner.runs.get(job_id)
-    return run.record if run is not None else await gateway.store.get(job_id)
-
-
 def _check_finished(record: JobRecord) -> str:
     """The name of the job's file. Raises `JobNotFinished` or `JobUnknown` where there is none."""
     if record.file is not None:
@@ -103,24 +107,30 @@ def _check_finished(record: JobRecord) -> str:
     raise JobNotFinished(f"job {record.id!r} is {record.state}: its audio is not there yet")
 
 
-async def _events(gateway: Gateway, job_id: str, seen: int) -> AsyncIterator[str]:
-    while (run := gateway.runner.runs.get(job_id)) is not None:
-        waiting = asyncio.create_task(run.wait_for_change())
+async def _events(gateway: Gateway, job_id: str, seen: str | None) -> AsyncIterator[str]:
+    spoke = time.monotonic()
+    while True:
+        run = gateway.runner.runs.get(job_id)
+        news = asyncio.create_task(run.wait_for_change() if run else asyncio.sleep(LOOK_EVERY_SECONDS))
         try:
-            if run.version > seen:
-                seen = run.version
-                yield await _event(gateway, run.record, seen)
-            done, _ = await asyncio.wait({waiting}, timeout=HEARTBEAT_SECONDS)
-            if not done:
-                yield ": still here\n\n"
+            view = await view_of(await gateway.runner.look(job_id), gateway.store)
+            if (shown := _event_id(view)) != seen:
+                seen, spoke = shown, time.monotonic()
+                data = view.model_dump_json(exclude_none=True)
+                yield f"id: {shown}\nevent: {view.state}\ndata: {data}\n\n"
+            if view.state.is_final:
+                return
+            await asyncio.wait({news}, timeout=HEARTBEAT_SECONDS)
         finally:
-            waiting.cancel()
-    yield await _event(gateway, await gateway.store.get(job_id), seen + 1)
+            news.cancel()
+        if time.monotonic() - spoke >= HEARTBEAT_SECONDS:
+            spoke = time.monotonic()
+            yield ": still here\n\n"
 
 
-async def _event(gateway: Gateway, record: JobRecord, number: int) -> str:
-    view = await view_of(record, gateway.store)
-    return f"id: {number}\nevent: {record.state}\ndata: {view.model_dump_json(exclude_none=True)}\n\n"
+def _event_id(view: JobView) -> str:
+    """The same at every gateway that shows the same."""
+    return hashlib.sha256(view.model_dump_json().encode()).hexdigest()[:16]
 
 
 def _cursor(record: JobRecord) -> str:

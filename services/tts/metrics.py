@@ -6,8 +6,8 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from services.tts.jobs.record import JobRecord
 from services.tts.jobs.runner import Runner
-from services.tts.jobs.store import JobRecord
 from services.tts.profiles import ProfileCache
 
 SECONDS_BUCKETS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
@@ -52,3 +52,12 @@ class _LiveCollector(Collector):
             "tts_profile_cache_hits", "Profiles found in the cache", value=profiles.hits
         )
         yield CounterMetricFamily("tts_profile_cache_misses", "Profiles made anew", value=profiles.misses)
+        yield CounterMetricFamily(
+            "tts_profile_cache_evictions", "Profiles that went to make room", value=profiles.evictions
+        )
+        asked = profiles.hits + profiles.misses
+        yield GaugeMetricFamily(
+            "tts_profile_cache_hit_ratio",
+            "Hits among all look-ups since the start",
+            value=profiles.hits / asked if asked else 0.0,
+        )

@@ -19,6 +19,8 @@ from comps.cores.proto.openai import (
 from comps.cores.web.bodies import Uploads, body_schema, read_body
 from comps.cores.web.streaming import AudioStream, primed
 from services.tts.deps import GatewayDep
+from services.tts.jobs.follow import FollowedJob
+from services.tts.jobs.keys import KeyHeader, key_of
 from services.tts.jobs.run import JobRun
 from services.tts.routes import headers_of, health, streamed, whole
 
@@ -28,10 +30,11 @@ TOKENS_A_SECOND = 25  # semantic tokens of the model
 
 
 @router.post("/audio/speech", openapi_extra=body_schema(OpenAISpeechRequest, files={}))
-async def speech(request: Request, gateway: GatewayDep) -> Response:
+async def speech(request: Request, gateway: GatewayDep, idempotency_key: KeyHeader = None) -> Response:
     """OpenAI's request; `voice` is a name from `/voices`, `model` is not looked at."""
     body, _ = await read_body(request, OpenAISpeechRequest)
-    run = await gateway.start_job(body.to_gateway(), Uploads(), pcm_rate=PCM_RATE)
+    key = key_of(idempotency_key, body, route="/v1/audio/speech")
+    run = await gateway.start_job(body.to_gateway(), Uploads(), pcm_rate=PCM_RATE, key=key)
     if body.stream_format == "sse":
         events = await primed(_events(run, n_characters=len(body.input)), request)
         return AudioStream(events, media_type="text/event-stream", headers=headers_of(run))
@@ -58,7 +61,7 @@ async def health_check(gateway: GatewayDep) -> Response:
     return await health(gateway)
 
 
-async def _events(run: JobRun, *, n_characters: int) -> AsyncGenerator[bytes, None]:
+async def _events(run: JobRun | FollowedJob, *, n_characters: int) -> AsyncGenerator[bytes, None]:
     async for chunk in run.listen():
         yield _event({"type": "speech.audio.delta", "audio": base64.b64encode(chunk).decode()})
     n_tokens = round(run.record.audio_seconds * TOKENS_A_SECOND)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from comps.cores.audio.references import AudioRoot
 from comps.cores.errors import InvalidOption
@@ -11,13 +12,25 @@ from services.tts.voices import NamedVoice, Voices, transcript_beside
 
 @dataclass(frozen=True)
 class Reference:
-    """Clips of one speaker, what the first of them says, and how this speaker says certain words."""
+    """Clips of one speaker, what the first of them says, how this speaker says certain words, and the model
+    that was trained to sound like them, if there is one."""
 
     clip: bytes
     aux: tuple[bytes, ...] = ()
     text: str | None = None
     language: str = "auto"
     pronunciations: Mapping[str, str] = field(default_factory=dict)
+    model: str | None = None
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Everything but the clips; `Reference(clip, aux, **facts)` is the same again."""
+        return {
+            "text": self.text,
+            "language": self.language,
+            "pronunciations": dict(self.pronunciations),
+            "model": self.model,
+        }
 
 
 class References:
@@ -68,4 +81,4 @@ class References:
         first, *more = (path.read_bytes() for path in voice.clips)
         language = voice.language if request.reference_language == "auto" else request.reference_language
         text = request.reference_text or voice.text
-        return Reference(first, (*more, *aux), text, language, voice.pronunciations)
+        return Reference(first, (*more, *aux), text, language, voice.pronunciations, voice.model)

@@ -5,6 +5,7 @@ from fastapi.responses import JSONResponse
 
 from comps.constants import (
     JOB_ID_HEADER,
+    REPLAYED_HEADER,
     SAMPLE_RATE_HEADER,
     SEED_HEADER,
     SEGMENTS_HEADER,
@@ -19,6 +20,8 @@ from comps.cores.proto.speech import GatewaySpeechRequest
 from comps.cores.web.bodies import body_schema, read_body
 from comps.cores.web.streaming import AudioStream, primed, unless_gone
 from services.tts.deps import ERRORS, GatewayDep, Responses
+from services.tts.jobs.follow import FollowedJob
+from services.tts.jobs.keys import KeyHeader, key_of
 from services.tts.jobs.run import JobRun
 from services.tts.views import view_of
 
@@ -60,29 +63,30 @@ async def health(gateway: GatewayDep) -> Response:
 @router.post(
     "/tts", responses={**AUDIO, **ERRORS}, openapi_extra=body_schema(GatewaySpeechRequest, files=FILES)
 )
-async def tts(request: Request, gateway: GatewayDep) -> Response:
+async def tts(request: Request, gateway: GatewayDep, idempotency_key: KeyHeader = None) -> Response:
     """The text, spoken: as audio while it is being made, or as a job to ask for later."""
     body, uploaded = await read_body(request, GatewaySpeechRequest)
     uploaded.expect_only(*CLIP_PARTS)
     if "respond-async" in request.headers.get("prefer", "").replace(" ", "").split(","):
         body.respond_async = True
-    run = await gateway.start_job(body, uploaded)
+    key = key_of(idempotency_key, body, uploaded, route="/tts")
+    run = await gateway.start_job(body, uploaded, key=key)
     if body.respond_async:
         view = await view_of(run.record, gateway.store)
-        headers = {"Location": f"/status/{run.record.id}", JOB_ID_HEADER: run.record.id}
+        headers = {"Location": f"/status/{run.record.id}", **headers_of(run)}
         return JSONResponse(view.model_dump(mode="json", exclude_none=True), 202, headers)
     if body.stream:
         return await streamed(run, request)
     return await whole(run, request)
 
 
-async def streamed(run: JobRun, request: Request) -> Response:
+async def streamed(run: JobRun | FollowedJob, request: Request) -> Response:
     """The audio as it is made; the status is chosen when its first bytes are there."""
     chunks = await primed(run.listen(), request)
     return AudioStream(chunks, media_type=str(run.record.media_type), headers=headers_of(run))
 
 
-async def whole(run: JobRun, request: Request) -> Response:
+async def whole(run: JobRun | FollowedJob, request: Request) -> Response:
     """The finished audio, with its length and with every length in its header right."""
 
     async def gather() -> bytearray:
@@ -96,8 +100,10 @@ async def whole(run: JobRun, request: Request) -> Response:
     return Response(bytes(data), media_type=run.record.media_type, headers=headers_of(run))
 
 
-def headers_of(run: JobRun) -> dict[str, str]:
+def headers_of(run: JobRun | FollowedJob) -> dict[str, str]:
     headers = {JOB_ID_HEADER: run.record.id}
+    if run.is_replay:
+        headers[REPLAYED_HEADER] = "true"
     if run.started is not None:
         headers |= {
             SPEAKER_ID_HEADER: run.started.speaker_id,

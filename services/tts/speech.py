@@ -11,6 +11,7 @@ from comps.cores.errors import SpeakerUnknown, UpstreamRefused
 from comps.cores.proto.frames import FrameWithAudio
 from comps.cores.proto.speech import GatewaySpeechRequest
 from services.tts.inference import InferenceClient, Profile
+from services.tts.jobs.work import Started
 from services.tts.profiles import Entry, ProfileCache
 from services.tts.references import Reference
 
@@ -30,18 +31,6 @@ PASSED_ON = (
     "sample_steps",
     "pronunciations",
 )
-
-
-@dataclass(frozen=True)
-class Started:
-    """What is known once the inference service has begun to speak."""
-
-    speaker_id: str
-    cache: str  # "hit" or "miss"
-    sample_rate: int
-    seed: int
-    segments_total: int
-    warnings: tuple[str, ...]
 
 
 @dataclass(frozen=True)

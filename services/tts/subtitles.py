@@ -67,11 +67,11 @@ class Subtitles:
     """The cues of finished jobs, a file each."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
 
     def keep(self, job_id: str, cues: Sequence[Cue]) -> None:
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            self.folder.mkdir(parents=True, exist_ok=True)
             data = json.dumps([asdict(cue) for cue in cues], ensure_ascii=False)
             self._path(job_id).write_text(data, encoding="utf-8")
         except OSError as error:  # the audio is what matters
@@ -87,7 +87,7 @@ class Subtitles:
         self._path(job_id).unlink(missing_ok=True)
 
     def _path(self, job_id: str) -> Path:
-        return self._folder / f"{job_id}.json"
+        return self.folder / f"{job_id}.json"
 
 
 def written(cues: Sequence[Cue], subtitle_format: SubtitleFormat) -> str:
@@ -105,6 +105,4 @@ def written(cues: Sequence[Cue], subtitle_format: SubtitleFormat) -> str:
 
 def _clock(seconds: float, point: str) -> str:
     minutes, milliseconds = divmod(round(seconds * 1_000), 60_000)
-    return (
-        f"{minutes // 60:02}:{minutes % 60:02}:{milliseconds // 1_000:02}{point}{milliseconds % 1_000:03}"
-    )
+    return f"{minutes // 60:02}:{minutes % 60:02}:{milliseconds // 1_000:02}{point}{milliseconds % 1_000:03}"

@@ -2,7 +2,8 @@
 
 from comps.cores.proto.jobs import JobLinks, JobState, JobView
 from comps.cores.proto.problems import Problem
-from services.tts.jobs.store import JobRecord, JobStore, when
+from services.tts.jobs.record import JobRecord, when
+from services.tts.jobs.store import JobStore
 from services.tts.subtitles import SubtitleFormat
 
 
@@ -12,6 +13,7 @@ async def view_of(record: JobRecord, store: JobStore) -> JobView:
     assert created is not None
     return JobView(
         job_id=record.id,
+        kind=record.kind,
         state=record.state,
         created=created,
         started=when(record.started),
@@ -22,6 +24,8 @@ async def view_of(record: JobRecord, store: JobStore) -> JobView:
         audio_seconds=round(record.audio_seconds, 3),
         speaker_id=record.speaker_id,
         cache=record.cache,
+        seed=record.seed,
+        sample_rate=record.sample_rate,
         warnings=record.warnings,
         problem=Problem.model_validate(record.problem) if record.problem else None,
         links=_links(record),

@@ -1,11 +1,13 @@
 """Named voices."""
 
 import asyncio
+from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse
 from pydantic import Field
 
+from comps.cores.errors import VoiceUnknown
 from comps.cores.proto.base import Wire
 from comps.cores.proto.speech import Language, OptionalText, Pronunciations
 from comps.cores.proto.voices import VoiceList, VoiceView
@@ -15,6 +17,9 @@ from services.tts.deps import ERRORS, GatewayDep
 router = APIRouter(prefix="/voices", responses=ERRORS)
 
 
+MAX_CLIPS = 1_000
+
+
 class NewVoice(Wire):
     """A voice to keep: its name, and what its clip says in which language."""
 
@@ -22,6 +27,9 @@ class NewVoice(Wire):
     text: OptionalText = Field(default=None, max_length=2_000)
     language: Language = "auto"
     pronunciations: Pronunciations = Field(default_factory=dict)
+    model: OptionalText = Field(
+        default=None, max_length=256, description="a model trained to sound like this voice"
+    )
     audio: OptionalText = Field(default=None, description="path inside the audio folder, or a data: URI")
 
 
@@ -52,6 +60,7 @@ async def add(request: Request, gateway: GatewayDep) -> VoiceView:
         text=body.text,
         language=body.language,
         pronunciations=body.pronunciations,
+        model=body.model,
     )
     return voice.view
 
@@ -62,12 +71,19 @@ async def voice(name: str, gateway: GatewayDep) -> VoiceView:
 
 
 @router.get("/{name}/audio", response_class=FileResponse)
-async def sample(name: str, gateway: GatewayDep) -> FileResponse:
-    """The voice's own clip."""
+async def sample(
+    name: str, gateway: GatewayDep, clip: Annotated[int, Query(ge=0, le=MAX_CLIPS)] = 0
+) -> FileResponse:
+    """The voice's own clip, or another of them."""
     found = await asyncio.to_thread(gateway.voices.get, name)
-    return FileResponse(found.clips[0], media_type=await asyncio.to_thread(gateway.voices.media_type, found))
+    if clip >= len(found.clips):
+        raise VoiceUnknown(f"voice {found.name!r} has {len(found.clips)} clips, counted from 0")
+    path = found.clips[clip]
+    return FileResponse(path, media_type=await asyncio.to_thread(gateway.voices.media_type, path))
 
 
 @router.delete("/{name}", status_code=204)
 async def delete(name: str, gateway: GatewayDep) -> None:
-    await asyncio.to_thread(gateway.voices.delete, name)
+    """Forget the voice: its clips, and the speaker profiles that were made of them."""
+    clips = await asyncio.to_thread(gateway.voices.delete, name)
+    await gateway.forget_profiles(clips)

@@ -34,6 +34,7 @@ class NamedVoice:
     created: datetime | None = None
     builtin: bool = False
     pronunciations: Mapping[str, str] = field(default_factory=dict)
+    model: str | None = None  # trained to sound like this voice
 
     @property
     def view(self) -> VoiceView:
@@ -45,6 +46,8 @@ class NamedVoice:
             builtin=self.builtin,
             created=self.created,
             pronunciations=dict(self.pronunciations),
+            model=self.model,
+            n_clips=len(self.clips),
         )
 
 
@@ -88,6 +91,7 @@ class Voices:
         text: str | None,
         language: str,
         pronunciations: Mapping[str, str] | None = None,
+        model: str | None = None,
     ) -> NamedVoice:
         """Keep a new voice. Raises `VoiceExists`, `InvalidOption` or `InvalidAudio`."""
         name = unicodedata.normalize("NFC", name.strip())
@@ -103,6 +107,7 @@ class Voices:
             "text": text,
             "language": language,
             "pronunciations": dict(pronunciations or {}),
+            "model": model,
             "seconds": seconds[0],
             "n_clips": len(clips),
             "created": datetime.now(UTC).isoformat(),
@@ -120,18 +125,20 @@ class Voices:
             raise
         return self.get(name)
 
-    def delete(self, name: str) -> None:
-        """Raises `VoiceUnknown`, or `InvalidOption` for a clip that was not uploaded."""
+    def delete(self, name: str) -> list[bytes]:
+        """The clips it had. Raises `VoiceUnknown`, or `InvalidOption` for what was not uploaded."""
         voice = self.get(name)
         if voice.builtin:
             raise InvalidOption(
                 f"{voice.name!r} is a clip in the audio folder: remove the file to remove the voice"
             )
+        clips = [path.read_bytes() for path in voice.clips]
         shutil.rmtree(self._folder / voice.name)
+        return clips
 
-    def media_type(self, voice: NamedVoice) -> str:
-        """What the voice's own clip is, told from its bytes: uploads have no trustworthy name."""
-        with voice.clips[0].open("rb") as file:
+    def media_type(self, clip: Path) -> str:
+        """What a clip is, told from its bytes: uploads have no trustworthy name."""
+        with clip.open("rb") as file:
             head = file.read(4)
         return next((kind for magic, kind in MAGIC.items() if head.startswith(magic)), "audio/mpeg")
 
@@ -183,6 +190,7 @@ def _read(folder: Path) -> NamedVoice | None:
             float(facts["seconds"]),
             datetime.fromisoformat(facts["created"]),
             pronunciations=facts.get("pronunciations", {}),
+            model=facts.get("model"),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None

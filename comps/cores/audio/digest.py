@@ -1,9 +1,14 @@
-"""What makes two reference clips the same: the sound, not the file."""
+"""What makes two reference clips the same: the sound, not the file. And what tells files apart."""
 
 import hashlib
 from collections.abc import Sequence
 
 from comps.cores.audio.waveform import Waveform
+
+
+def source_digest(file: bytes) -> str:
+    """SHA-256 of a clip as it came."""
+    return hashlib.sha256(file).hexdigest()
 
 
 def clip_key(

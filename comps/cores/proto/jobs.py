@@ -34,6 +34,7 @@ class JobLinks(Reply):
 
 class JobView(Reply):
     job_id: str
+    kind: str = "speech"
     state: JobState
     created: datetime
     started: datetime | None = None
@@ -44,6 +45,8 @@ class JobView(Reply):
     audio_seconds: float = 0.0
     speaker_id: str | None = None
     cache: str | None = None
+    seed: int | None = None
+    sample_rate: int | None = None
     warnings: list[str] = Field(default_factory=list)
     problem: Problem | None = None
     links: JobLinks

@@ -17,6 +17,8 @@ class VoiceView(Reply):
     builtin: bool = False
     created: datetime | None = None
     pronunciations: dict[str, str] = Field(default_factory=dict)
+    model: str | None = None
+    n_clips: int = 1
 
 
 class VoiceList(Reply):

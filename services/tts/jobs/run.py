@@ -3,22 +3,15 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
+from typing import Literal
 
-from comps.cores.proto.speech import GatewaySpeechRequest
-from services.tts.jobs.store import JobRecord
-from services.tts.speech import DecodedReference, Started
+from services.tts.jobs.files import OutputFile
+from services.tts.jobs.record import JobRecord
+from services.tts.jobs.work import Started, Work
+from services.tts.subtitles import Cue
 
 # Chunks that may wait for a slow listener before the job waits too: some 30 seconds of audio.
 WAITING_CHUNKS = 64
-
-
-@dataclass(frozen=True)
-class Plan:
-    """A checked request: what to say, in whose voice. `pcm_rate` resamples bare samples to a fixed rate."""
-
-    request: GatewaySpeechRequest
-    reference: DecodedReference | None
-    pcm_rate: int | None = None
 
 
 @dataclass
@@ -31,14 +24,19 @@ class Done:
 @dataclass
 class JobRun:
     record: JobRecord
-    plan: Plan
+    work: Work | None  # None until it is made again from what the record has kept
     is_heard: bool  # somebody takes the audio from `listen` as it is made
-    is_postponed: bool = False  # to be cancelled now and taken up at the next start
+    is_stopped: bool = False  # to be cancelled now, because the gateway stops
+    is_lost: bool = False  # to be cancelled now: another gateway has taken the job over
     task: asyncio.Task[None] | None = None
     started: Started | None = None
+    output: OutputFile | None = None
     output_rate: int = 0
     rewrites: list[tuple[int, bytes]] = field(default_factory=list)
+    cues: list[Cue] = field(default_factory=list)
+    is_replay: Literal[False] = False
     version: int = 0
+    saved_version: int = 0
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _chunks: asyncio.Queue[bytes | Done] = field(default_factory=asyncio.Queue)
     _room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(WAITING_CHUNKS))
@@ -62,7 +60,8 @@ class JobRun:
         self._chunks.put_nowait(Done(error))
 
     async def listen(self) -> AsyncGenerator[bytes, None]:
-        """The encoded audio, as it is made. Closing this cancels the job."""
+        """The encoded audio, as it is made. Closing this cancels the job, unless it has an idempotency key:
+        then it goes on, so that whoever asks again with the key gets all of it."""
         try:
             while not isinstance(item := await self._chunks.get(), Done):
                 self._room.release()
@@ -70,7 +69,10 @@ class JobRun:
             if item.error is not None:
                 raise item.error
         finally:
-            self.cancel()
+            if self.record.idempotency_key is None:
+                self.cancel()
+            self.is_heard = False
+            self._room.release()  # a chunk that waited for room goes nowhere
 
     def cancel(self) -> None:
         if self.task is not None and not self.task.done():

@@ -1,0 +1,158 @@
+"""The database behind a URL: SQLite in WAL mode, or PostgreSQL."""
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, event, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from comps.cores.errors import InvalidOption, JobStoreUnavailable
+from services.tts.jobs.schema import migrate
+
+logger = logging.getLogger(__name__)
+
+DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
+# Any number that no other program on the same server locks by.
+MIGRATION_LOCK = 7_012_688_001
+BUSY_MILLISECONDS = 10_000
+# What SQLite says of a file that is no database, or not a whole one.
+CORRUPT = ("file is not a database", "disk image is malformed", "file is encrypted")
+
+
+class Database:
+    """Transactions; what goes wrong with the database itself is raised as `JobStoreUnavailable`."""
+
+    def __init__(self, url: str) -> None:
+        self.url = _complete(url)
+        self._engine = _engine(self.url)
+        self._writers = self._engine.execution_options(writes=True)
+        # SQLite has one writer at a time: those of one process queue here rather than poll for its lock.
+        self._writing = asyncio.Lock() if self.is_sqlite else None
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.url.get_backend_name() == "sqlite"
+
+    async def open(self) -> None:
+        """Make the tables, or bring those of an earlier version up to date.
+
+        A damaged SQLite file is moved aside, and a new one begun: old jobs are not worth a service that does
+        not start, and their audio is not in it. Raises `JobStoreTooNew` or `JobStoreUnavailable`.
+        """
+        try:
+            await self._migrate()
+        except DatabaseError as error:
+            if not self.is_sqlite or not _is_corrupt(error):
+                raise JobStoreUnavailable(f"the database of jobs cannot be opened: {error.orig}") from error
+            await self._engine.dispose()
+            await asyncio.to_thread(_move_aside, Path(self.url.database or ""))
+            await self._migrate()
+        except (SQLAlchemyError, OSError) as error:
+            raise JobStoreUnavailable(f"the database of jobs cannot be reached: {error}") from error
+
+    async def close(self) -> None:
+        await self._engine.dispose()
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        with _translated():
+            async with self._engine.connect() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that is committed at the end, and rolled back by any exception.
+
+        `IntegrityError` is raised as it is: it means something to who inserts.
+        """
+        async with AsyncExitStack() as stack:
+            if self._writing is not None:
+                await stack.enter_async_context(self._writing)
+            stack.enter_context(_translated())
+            yield await stack.enter_async_context(self._writers.begin())
+
+    async def _migrate(self) -> None:
+        async with self._writers.begin() as connection:
+            await connection.run_sync(_checked if self.is_sqlite else _locked)
+            await connection.run_sync(migrate)
+
+
+def _checked(connection: Connection) -> None:
+    """Raises `DatabaseError` for a file whose pages do not fit together."""
+    found = connection.execute(text("PRAGMA quick_check(1)")).scalar_one()
+    if found != "ok":
+        raise DatabaseError("PRAGMA quick_check", None, Exception(f"{CORRUPT[1]}: {found}"))
+
+
+def _locked(connection: Connection) -> None:
+    connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except IntegrityError:
+        raise
+    except (DBAPIError, OSError) as error:
+        reason = error.orig if isinstance(error, DBAPIError) else error
+        logger.error("the database of jobs failed: %s", reason)
+        raise JobStoreUnavailable("jobs cannot be written down at the moment") from error
+
+
+def _complete(url: str) -> URL:
+    """The URL with an asyncio driver, if it names none. Raises `InvalidOption`."""
+    try:
+        found = make_url(url)
+    except ArgumentError as error:  # does not repeat the URL: there may be a password in it
+        raise InvalidOption("TTS_DATABASE_URL is not a URL of a database") from error
+    return found.set(drivername=DRIVERS.get(found.drivername, found.drivername))
+
+
+def _engine(url: URL) -> AsyncEngine:
+    if url.get_backend_name() != "sqlite":
+        try:
+            return create_async_engine(url, pool_pre_ping=True)
+        except ModuleNotFoundError as error:
+            raise InvalidOption(
+                f"TTS_DATABASE_URL needs {error.name}: pip install 'sovits-serve[postgres]'"
+            ) from error
+    engine = create_async_engine(url)
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def _prepare(connection: Any, _: object) -> None:
+        connection.isolation_level = None  # transactions begin where we say, not where the driver guesses
+        cursor = connection.cursor()
+        # The order matters: a second gateway may be switching to WAL at this moment.
+        for pragma in (f"busy_timeout={BUSY_MILLISECONDS}", "journal_mode=WAL", "synchronous=NORMAL"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def _begin(connection: Connection) -> None:
+        # A reader that turns writer midway is refused if another wrote meanwhile: writers say so at once.
+        writes = connection.get_execution_options().get("writes")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def _is_corrupt(error: DatabaseError) -> bool:
+    return any(words in str(error.orig) for words in CORRUPT)
+
+
+def _move_aside(path: Path) -> None:
+    aside = path.with_name(f"{path.name}.damaged-{int(time.time())}")
+    logger.error("the database of jobs is damaged: it is kept as %s, and a new one begun", aside.name)
+    for suffix in ("", "-wal", "-shm"):
+        part = path.with_name(path.name + suffix)
+        if part.exists():
+            os.replace(part, aside.with_name(aside.name + suffix))
