@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 
 from comps.cores.proto.problems import Problem
+from services.gptsovits.doors.voices import DoorVoices
 from services.gptsovits.speech import Speech
 
 Responses = dict[int | str, dict[str, Any]]
@@ -23,4 +24,10 @@ def _speech(request: Request) -> Speech:
     return speech
 
 
+def _voices(request: Request) -> DoorVoices:
+    voices: DoorVoices = request.app.state.door_voices
+    return voices
+
+
 SpeechDep = Annotated[Speech, Depends(_speech)]
+VoicesDep = Annotated[DoorVoices, Depends(_voices)]

@@ -14,6 +14,8 @@ from comps.cores.keys.command import run_keys_command
 from comps.cores.web.app import create_app
 from comps.cores.web.server import checked, command_line, guarded, ring_of, serve
 from comps.cores.web.tracing import Tracing, tracing_to
+from services.gptsovits.doors import api, openai
+from services.gptsovits.doors.voices import DoorVoices
 from services.gptsovits.inference import Inference, LoadedModel
 from services.gptsovits.metrics import watch
 from services.gptsovits.phonemes import router as phonemes_router
@@ -39,10 +41,11 @@ def build_app(
     inference = Inference(
         source_of(settings), load or _loader(settings), watch=lambda engine: WatchedEngine(engine, metrics)
     )
+    audio_root = AudioRoot(settings.audio_path, settings.max_body_bytes)
     speech = Speech(
         inference,
         Speakers(settings.speaker_cache_bytes),
-        audio_root=AudioRoot(settings.audio_path, settings.max_body_bytes),
+        audio_root=audio_root,
         limits=ClipLimits(settings.min_clip_seconds, settings.max_clip_seconds),
         deadline_seconds=settings.deadline_seconds,
     )
@@ -61,7 +64,7 @@ def build_app(
 
     app = create_app(
         "GPT-SoVITS inference",
-        routers=[router, transfers_router, phonemes_router],
+        routers=[router, transfers_router, phonemes_router, openai.router, api.router],
         lifespan=lifespan,
         registry=registry,
         settings=settings,
@@ -70,6 +73,7 @@ def build_app(
         tracing=tracing,
     )
     app.state.speech = speech
+    app.state.door_voices = DoorVoices(audio_root)
     app.state.settings = settings
     return app
 

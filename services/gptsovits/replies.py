@@ -13,6 +13,7 @@ from comps.constants import (
     WARNINGS_HEADER,
 )
 from comps.cores.audio.encoding import encoder_for, levelled
+from comps.cores.audio.formats import AudioFormat
 from comps.cores.proto import frames
 from comps.cores.proto.health import ModelHealth
 from comps.cores.proto.speech import VoiceFields
@@ -44,14 +45,21 @@ async def audio_of(
     if wants_frames:
         stream = await primed(framed(handle), request)
         return AudioStream(stream, media_type=frames.MEDIA_TYPE, headers=headers)
+    media_type = _media_type(request, body)
     if body.stream:
         encoder = levelled(handle.sample_rate, encoder, body.loudness, streams=True)
         stream = await primed(encoded(handle, encoder), request)
         headers |= _warned((*speaker.warnings, *handle.warnings))
-        return AudioStream(stream, media_type=body.response_format.media_type, headers=headers)
+        return AudioStream(stream, media_type=media_type, headers=headers)
     audio = await unless_gone(whole(handle, body.response_format, lufs=body.loudness), request)
     headers |= _warned((*speaker.warnings, *handle.warnings))
-    return Response(audio, media_type=body.response_format.media_type, headers=headers)
+    return Response(audio, media_type=media_type, headers=headers)
+
+
+def _media_type(request: Request, body: VoiceFields) -> str:
+    if body.response_format is AudioFormat.PCM and getattr(request.state, "is_api_v2", False):
+        return "audio/raw"  # its own name, which its clients look for
+    return body.response_format.media_type
 
 
 def _warned(warnings: tuple[str, ...]) -> dict[str, str]:

@@ -14,6 +14,7 @@ from comps.cores.proto.speech import ProcessRequest, SpeechFields, SpeechRequest
 from comps.cores.web.bodies import Uploads, body_schema, read_body, read_query
 from services.gptsovits.catalogue import models_found
 from services.gptsovits.deps import AUDIO, ERRORS, SpeechDep
+from services.gptsovits.doors.errors import note_api_v2
 from services.gptsovits.replies import audio_of
 from services.gptsovits.speakers import Speaker
 from services.gptsovits.speech import Speech
@@ -76,19 +77,14 @@ async def process(request: Request, speech: SpeechDep) -> Response:
 @router.post("/tts", responses={**AUDIO, **ERRORS}, openapi_extra=body_schema(SpeechRequest, files=FILES))
 async def tts(request: Request, speech: SpeechDep) -> Response:
     """The text, spoken by the speaker or in the voice of the clip."""
-    body, uploads = await read_body(request, SpeechRequest)
-    model = await speech.model_for(body)
-    speaker, _ = await _speaker(speech, body, model, uploads)
-    return await _spoken(request, speech, body.text, body, speaker, model)
+    body, uploads = await read_body(request, SpeechRequest, note=note_api_v2)
+    return await speak(request, speech, body, uploads)
 
 
 @router.get("/tts", responses={**AUDIO, **ERRORS})
 async def tts_by_query(request: Request, speech: SpeechDep) -> Response:
     """The same with the fields in the query, as the reference project's clients ask."""
-    body = read_query(request, SpeechRequest)
-    model = await speech.model_for(body)
-    speaker, _ = await _speaker(speech, body, model, Uploads())
-    return await _spoken(request, speech, body.text, body, speaker, model)
+    return await speak(request, speech, read_query(request, SpeechRequest, note=note_api_v2))
 
 
 @router.get("/speakers/{speaker_id}", responses=ERRORS)
@@ -106,6 +102,15 @@ async def put_speaker(speaker_id: str, request: Request, speech: SpeechDep) -> S
 async def delete_speaker(speaker_id: str, speech: SpeechDep) -> None:
     if not speech.speakers.forget(speaker_id):
         raise SpeakerUnknown(f"no speaker {speaker_id[:80]!r} is loaded")
+
+
+async def speak(
+    request: Request, speech: Speech, body: SpeechRequest, uploads: Uploads | None = None
+) -> Response:
+    """The reply to a speech request, by whichever door it came."""
+    model = await speech.model_for(body)
+    speaker, _ = await _speaker(speech, body, model, uploads or Uploads())
+    return await _spoken(request, speech, body.text, body, speaker, model)
 
 
 async def _speaker(

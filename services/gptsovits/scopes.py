@@ -4,10 +4,12 @@ from comps.cores.keys.key import Scope
 from comps.cores.web.access import rule
 
 RULES = (
-    rule(None, r"/health|/docs|/docs-files/.*|/openapi\.json", "GET", "HEAD"),
+    rule(None, r"/health|/v1/health_check|/docs|/docs-files/.*|/openapi\.json", "GET", "HEAD"),
     rule(Scope.READ, r"/metrics|/models", "GET", "HEAD"),
-    rule(Scope.READ, r"/speakers/[^/]+", "GET", "HEAD"),
+    rule(Scope.READ, r"/speakers(/[^/]+)?", "GET", "HEAD"),
     rule(Scope.SPEAK, r"/process|/tts|/transfer|/phonemize"),
+    # The doors of other projects. Who speaks by default, for everybody, is for `admin` to change.
+    rule(Scope.SPEAK, r"/|/v1/audio/speech"),
     # Profiles are made of what a speaker may send anyway, and the gateway moves them about.
     rule(Scope.SPEAK, r"/speakers/[^/]+", "PUT", "DELETE"),
 )

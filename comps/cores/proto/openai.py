@@ -12,7 +12,8 @@ PCM_RATE = 24_000  # what OpenAI's clients assume of `pcm`, which has no header 
 
 
 def _voice_name(value: Any) -> Any:
-    return value.get("id") if isinstance(value, dict) else value
+    """OpenAI's custom voices are objects with an id; OPEA sends null for whoever is there."""
+    return (value.get("id") if isinstance(value, dict) else value) or "default"
 
 
 class OpenAISpeechRequest(BaseModel):

@@ -141,7 +141,13 @@ class VoiceFields(Wire):
     @model_validator(mode="before")
     @classmethod
     def _accept_reference_names(cls, values: Any) -> Any:
-        return from_reference_names(values) if isinstance(values, dict) else values
+        if not isinstance(values, dict):
+            return values
+        ours = from_reference_names(values)
+        if REFERENCE_MARKS & values.keys():  # that API ignores what it does not know, and so do its clients
+            known = cls.model_fields.keys() | {field.alias for field in cls.model_fields.values()}
+            ours = {name: value for name, value in ours.items() if name in known}
+        return ours
 
     @field_validator("seed", mode="before")
     @classmethod

@@ -1,6 +1,7 @@
 """Request bodies that may be JSON or a form with uploads: either way one model and the uploaded bytes."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -16,6 +17,7 @@ MAX_FILES = 20
 MAX_FIELD_BYTES = 48 * 1024 * 1024  # a data: URI may be a form field; the body's own limit is below this
 
 AnyModel = TypeVar("AnyModel", bound=BaseModel)
+Note = Callable[[Request, dict[str, Any]], None]
 
 
 @dataclass
@@ -39,19 +41,29 @@ class Uploads:
             raise InvalidOption(f"no file is expected as {unknown[0]!r}; expected: {', '.join(names)}")
 
 
-async def read_body(request: Request, model: type[AnyModel]) -> tuple[AnyModel, Uploads]:
-    """The validated body and its uploads. 400 for what is not readable, 415 for another kind of body."""
+async def read_body(
+    request: Request, model: type[AnyModel], *, note: Note | None = None
+) -> tuple[AnyModel, Uploads]:
+    """The validated body and its uploads. 400 for what is not readable, 415 for another kind of body.
+
+    `note` is shown the fields before they are validated.
+    """
     kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if kind == "application/json" or kind.endswith("+json"):
-        return model.model_validate(await _json_object(request)), Uploads()
-    if kind in ("multipart/form-data", "application/x-www-form-urlencoded"):
-        return await _read_form(request, model)
-    raise HTTPException(
-        415, f"a body of {kind!r} is not read here: send application/json or multipart/form-data"
-    )
+        fields, uploads = await json_object(request), Uploads()
+    elif kind in ("multipart/form-data", "application/x-www-form-urlencoded"):
+        fields, uploads = await _read_form(request)
+    else:
+        raise HTTPException(
+            415, f"a body of {kind!r} is not read here: send application/json or multipart/form-data"
+        )
+    if note is not None:
+        note(request, fields)
+    return model.model_validate(fields), uploads
 
 
-async def _json_object(request: Request) -> dict[str, Any]:
+async def json_object(request: Request) -> dict[str, Any]:
+    """The body's fields. 400 for what is not a JSON object."""
     try:
         body = json.loads(await request.body())
     except (ValueError, RecursionError) as error:
@@ -61,7 +73,7 @@ async def _json_object(request: Request) -> dict[str, Any]:
     return body
 
 
-async def _read_form(request: Request, model: type[AnyModel]) -> tuple[AnyModel, Uploads]:
+async def _read_form(request: Request) -> tuple[dict[str, Any], Uploads]:
     fields: dict[str, Any] = {}
     uploads = Uploads()
     form = request.form(max_files=MAX_FILES, max_fields=MAX_FIELDS, max_part_size=MAX_FIELD_BYTES)
@@ -74,16 +86,21 @@ async def _read_form(request: Request, model: type[AnyModel]) -> tuple[AnyModel,
                 fields[name] = [*earlier, part] if isinstance(earlier, list) else [earlier, part]
             else:
                 fields[name] = part
-    return model.model_validate(fields), uploads
+    return fields, uploads
 
 
-def read_query(request: Request, model: type[AnyModel]) -> AnyModel:
-    """The query string as `model`; a name given twice is a list."""
-    fields: dict[str, Any] = {}
-    for name in request.query_params:
-        values = request.query_params.getlist(name)
-        fields[name] = values if len(values) > 1 else values[0]
+def read_query(request: Request, model: type[AnyModel], *, note: Note | None = None) -> AnyModel:
+    """The query string as `model`."""
+    fields = query_fields(request)
+    if note is not None:
+        note(request, fields)
     return model.model_validate(fields)
+
+
+def query_fields(request: Request) -> dict[str, Any]:
+    """The query string's fields; a name given twice is a list."""
+    found = {name: request.query_params.getlist(name) for name in request.query_params}
+    return {name: values if len(values) > 1 else values[0] for name, values in found.items()}
 
 
 def body_schema(model: type[BaseModel], *, files: dict[str, str] | None = None) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -16,6 +16,8 @@ from comps.cores.proto.openai import OpenAIError, OpenAIErrorReply
 from comps.cores.proto.problems import FieldError, Problem
 
 logger = logging.getLogger(__name__)
+
+ErrorForm = Callable[[Problem], tuple[int, dict[str, Any]]]
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 CLIENT_CLOSED_REQUEST = 499  # recorded, never sent
@@ -110,8 +112,8 @@ def retry_after_of(error: Exception) -> float | None:
     return seconds
 
 
-def error_response(error: Exception, *, path: str) -> JSONResponse:
-    """The reply for `error`, in the form that clients of `path` read."""
+def error_response(error: Exception, *, path: str, form: ErrorForm | None = None) -> JSONResponse:
+    """The reply for `error`, in the form that clients of `path` read, or in one of their own."""
     problem = problem_of(error)
     problem.instance = path
     problem.request_id = logs.request_id.get()
@@ -127,6 +129,9 @@ def error_response(error: Exception, *, path: str) -> JSONResponse:
         }
     if isinstance(error, UNREAD):
         headers["Connection"] = "close"  # the rest of the body is not wanted
+    if form is not None:
+        status, told = form(problem)
+        return JSONResponse(told, status, headers)
     if path.startswith("/v1/"):
         return JSONResponse(_openai(problem).model_dump(), problem.status, headers)
     body = problem.model_dump(exclude_none=True)
@@ -137,7 +142,8 @@ def install(app: FastAPI) -> None:
     """Answer every error of `app` by the table above."""
 
     async def answer(request: Request, error: Exception) -> JSONResponse:
-        return error_response(_cause(error), path=request.scope["path"])
+        form = getattr(request.state, "error_form", None)  # set by the doors of other projects
+        return error_response(_cause(error), path=request.scope["path"], form=form)
 
     for kind in (errors.SovitsError, RequestValidationError, ValidationError, HTTPException):
         app.add_exception_handler(kind, answer)

@@ -1,0 +1,1 @@
+"""The doors of other projects on this service, for clients that know them and nothing else."""
