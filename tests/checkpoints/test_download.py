@@ -16,6 +16,7 @@ from comps.gptsovits.commands import download
 from comps.gptsovits.commands.download.fetch import Fetcher
 from comps.gptsovits.commands.download.hub import DownloadFailed, Hub, Interrupted, RemoteFacts
 from comps.gptsovits.commands.download.manifest import OFFICIAL, RemoteFile, files_for
+from comps.gptsovits.text.zh.g2pw import find_model
 from comps.gptsovits.versions import Version
 from tests.checkpoints.unreliable import Faults, UnreliableHub, running
 from tests.tiny import write_assets, write_decoder, write_t2s
@@ -308,7 +309,7 @@ def test_a_full_disk_is_noticed_before_anything_is_fetched(
         assert not (tmp_path / "models").exists()
 
 
-@pytest.mark.parametrize("options", [["--parallel", "0"], ["--version", "v9"]])
+@pytest.mark.parametrize("options", [["--parallel", "0"], ["--version", "v9"], ["--g2pw", "--no-chinese"]])
 def test_nonsense_is_refused(options: list[str], tmp_path: Path) -> None:
     args: argparse.Namespace = make_parser().parse_args(["download", "--folder", str(tmp_path), *options])
     with pytest.raises(InvalidOption):
@@ -352,3 +353,15 @@ def test_facts_know_nothing_that_was_not_said() -> None:
         facts = client.facts(FILE)
         client.close()
     assert facts == RemoteFacts(facts.url, None, None, "tag")
+
+
+def test_g2pw_comes_on_demand_and_is_found_by_the_reader(official: dict[str, bytes], tmp_path: Path) -> None:
+    folder = Path(__file__).parents[1] / "text/zh/G2PWModel"
+    official |= {path.name: path.read_bytes() for path in folder.iterdir()}
+    with running(official) as hub:
+        assert run(hub, tmp_path) == 0
+        assert find_model(tmp_path) is None
+        assert run(hub, tmp_path, "--g2pw") == 0
+    found = find_model(tmp_path)
+    assert found == (tmp_path / "G2PWModel", tmp_path / "chinese-roberta-wwm-ext-large")
+    assert {path.name for path in found[0].iterdir()} >= {"g2pW.onnx", "POLYPHONIC_CHARS.txt", "config.py"}

@@ -41,6 +41,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--mirror", metavar="URL", help="a mirror of the hub, such as https://hf-mirror.com")
     parser.add_argument("--revision", default="main", help="branch, tag or commit on the hub (default: main)")
     parser.add_argument("--no-chinese", action="store_true", help="leave out the text encoder, 0.6 GiB")
+    parser.add_argument(
+        "--g2pw", action="store_true", help="also g2pW, 0.6 GiB: better readings of Chinese (extra g2pw)"
+    )
     parser.add_argument("--verify", action="store_true", help="check every byte of files that are there, too")
     parser.add_argument("--dry-run", action="store_true", help="only say what would be done")
     parser.add_argument("--parallel", type=int, default=3, metavar="N", help="files at a time (default: 3)")
@@ -56,7 +59,9 @@ def run(args: argparse.Namespace, *, sleep: Callable[[float], None] = time.sleep
         raise InvalidOption("--parallel is from 1 to 16")
     if args.mirror is not None and not args.mirror.startswith(("https://", "http://")):
         raise InvalidOption(f"a mirror is an address such as https://hf-mirror.com, not {args.mirror!r}")
-    files = files_for(_versions(args.model_version), chinese=not args.no_chinese)
+    if args.g2pw and args.no_chinese:
+        raise InvalidOption("--g2pw reads with the text encoder's vocabulary: leave out --no-chinese")
+    files = files_for(_versions(args.model_version), chinese=not args.no_chinese, g2pw=args.g2pw)
     hub = Hub(args.mirror or HUB, revision=args.revision)
     try:
         receipts = read_receipts(args.folder / RECEIPTS)

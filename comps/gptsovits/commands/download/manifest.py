@@ -13,6 +13,7 @@ from comps.gptsovits.checkpoints.detect import RELEASES
 from comps.gptsovits.versions import Version
 
 REPOSITORY = "lj1995/GPT-SoVITS"
+_G2PW_REPOSITORY = "alextomcat/G2PWModel"
 _BIGVGAN_REPOSITORY = "nvidia/bigvgan_v2_24khz_100band_256x"
 _BIGVGAN = "models--nvidia--bigvgan_v2_24khz_100band_256x"
 HEAD_BYTES = 8192
@@ -48,6 +49,18 @@ TEXT = (
     _file("chinese-roberta-wwm-ext-large/tokenizer.json"),
     _file("chinese-roberta-wwm-ext-large/pytorch_model.bin"),
 )
+# What the reference project's installer unpacks from an archive lies here file by file. The hub tells the
+# digest of the network alone; the small files come with no more than their sizes.
+G2PW = tuple(
+    RemoteFile(f"G2PWModel/{name}", ((_G2PW_REPOSITORY, name),))
+    for name in (
+        "g2pW.onnx",
+        "config.py",
+        "POLYPHONIC_CHARS.txt",
+        "MONOPHONIC_CHARS.txt",
+        "bopomofo_to_pinyin_wo_tune_dict.json",
+    )
+)
 SPEAKER = (_file("sv/pretrained_eres2netv2w24s4ep4.ckpt"),)
 _T2S_V3 = _file("s1v3.ckpt")
 
@@ -69,9 +82,12 @@ OFFICIAL: dict[Version, tuple[RemoteFile, ...]] = {
 }
 
 
-def files_for(versions: Sequence[Version], *, chinese: bool = True) -> list[RemoteFile]:
-    """Every file these versions need, each once; the text encoder only if Chinese is to be spoken."""
-    files = [*CONTENT, *(TEXT if chinese else ())]
+def files_for(versions: Sequence[Version], *, chinese: bool = True, g2pw: bool = False) -> list[RemoteFile]:
+    """Every file these versions need, each once; the text encoder only if Chinese is to be spoken.
+
+    `g2pw` adds the model that tells how a Chinese character with several readings is read.
+    """
+    files = [*CONTENT, *(TEXT if chinese else ()), *(G2PW if g2pw else ())]
     for version in versions:
         files += OFFICIAL[version]
     return list(dict.fromkeys(files))
