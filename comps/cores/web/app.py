@@ -21,7 +21,7 @@ from comps.constants import (
 )
 from comps.cores.keys.ring import KeyRing
 from comps.cores.settings.base import ServiceSettings
-from comps.cores.web import problems
+from comps.cores.web import openapi, problems
 from comps.cores.web.access import Access, AccessMiddleware, Rule
 from comps.cores.web.metrics import HttpMetrics, metrics_router
 from comps.cores.web.middleware import RequestMiddleware
@@ -85,6 +85,7 @@ def create_app(
     problems.install(app)
     for router in (*routers, metrics_router(registry)):
         app.include_router(router)
+    openapi.complete(app)
     app.state.access = access
     return app
 
