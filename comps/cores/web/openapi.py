@@ -1,5 +1,5 @@
-"""The OpenAPI document, completed: every operation tells of the errors that any request may meet, and of their
-form (problem+json; under `/v1/` OpenAI's)."""
+"""The OpenAPI document, completed: every operation tells of the errors that any request may meet, and of
+their form (problem+json; under `/v1/` OpenAI's)."""
 
 from typing import Any
 
