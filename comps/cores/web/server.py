@@ -72,7 +72,7 @@ def guarded(settings: AnySettings, path: Path | None) -> AnySettings:
     if settings.is_local:
         # Without keys, a page anywhere could reach this through its visitor's browser by giving its own name
         # a loopback address; so it is answered to loopback's names alone.
-        hosts = settings.allowed_hosts or LOOPBACK_NAMES
+        hosts = settings.allowed_hosts or (*LOOPBACK_NAMES, settings.host.strip("[]").lower())
         return settings.model_copy(update={"allowed_hosts": hosts})
     if not settings.allow_anonymous:
         _give_up(
