@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request, Response
 from comps.cores.proto.health import GatewayHealth
 from comps.cores.proto.openai import (
     PCM_RATE,
+    OpenAIAudioModelList,
     OpenAIModel,
     OpenAIModelList,
     OpenAISpeechRequest,
@@ -19,6 +20,7 @@ from comps.cores.proto.openai import (
 from comps.cores.web.bodies import Uploads, body_schema, read_body
 from comps.cores.web.streaming import AudioStream, primed
 from services.tts.deps import GatewayDep
+from services.tts.gateway import Gateway
 from services.tts.jobs.follow import FollowedJob
 from services.tts.jobs.keys import KeyHeader, key_of
 from services.tts.jobs.run import JobRun
@@ -44,9 +46,20 @@ async def speech(request: Request, gateway: GatewayDep, idempotency_key: KeyHead
 @router.get("/models")
 async def models(gateway: GatewayDep) -> OpenAIModelList:
     """The loaded model, and the names that OpenAI's clients ask for by default."""
+    return OpenAIModelList(data=[OpenAIModel(id=name, created=0) for name in await _model_names(gateway)])
+
+
+@router.get("/audio/models")
+async def audio_models(gateway: GatewayDep) -> OpenAIAudioModelList:
+    """The same as Open WebUI asks for them."""
+    return OpenAIAudioModelList(
+        models=[OpenAIVoice(id=name, name=name) for name in await _model_names(gateway)]
+    )
+
+
+async def _model_names(gateway: Gateway) -> list[str]:
     model = await gateway.inference.model()
-    names = dict.fromkeys((model.id, "tts-1", "tts-1-hd", "gpt-4o-mini-tts"))
-    return OpenAIModelList(data=[OpenAIModel(id=name, created=0) for name in names])
+    return list(dict.fromkeys((model.id, "tts-1", "tts-1-hd", "gpt-4o-mini-tts")))
 
 
 @router.get("/audio/voices")

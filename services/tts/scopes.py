@@ -8,7 +8,7 @@ RULES = (
     rule(None, r"/|/static/.*|/docs|/docs-files/.*|/openapi\.json", "GET", "HEAD"),
     rule(None, r"/health|/v1/health_check", "GET", "HEAD"),
     rule(Scope.READ, r"/metrics|/models|/speakers|/character_list", "GET", "HEAD"),
-    rule(Scope.READ, r"/v1/models(/.*)?|/v1/audio/voices(/.*)?", "GET", "HEAD"),
+    rule(Scope.READ, r"/v1/models(/.*)?|/v1/audio/(voices|models)(/.*)?", "GET", "HEAD"),
     rule(Scope.READ, r"/status(/.*)?", "GET", "HEAD"),
     rule(Scope.READ, r"/voices(/.*)?", "GET", "HEAD"),
     rule(Scope.SPEAK, r"/tts|/transfer|/phonemize"),

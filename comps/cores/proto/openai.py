@@ -81,3 +81,7 @@ class OpenAIVoice(Reply):
 
 class OpenAIVoiceList(Reply):
     voices: list[OpenAIVoice]
+
+
+class OpenAIAudioModelList(Reply):
+    models: list[OpenAIVoice]

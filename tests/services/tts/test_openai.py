@@ -75,3 +75,25 @@ def test_models_and_voices_are_listed_as_clients_read_them(client: httpx.Client)
     voices = client.get("/v1/audio/voices").json()["voices"]
     assert voices == [{"id": name, "name": name} for name in ("alto", "reference")]
     assert client.get("/v1/health_check").json()["status"] == "ok"
+
+
+def test_a_loudness_may_be_asked_for(client: httpx.Client) -> None:
+    quiet, loud = (
+        np.frombuffer(
+            client.post(
+                "/v1/audio/speech",
+                json={
+                    "input": "One. Two. Three. Four.",
+                    "response_format": "pcm",
+                    "loudness": lufs,
+                    "stream": stream,
+                },
+            ).content,
+            "<i2",
+        ).astype(np.float64)
+        for lufs, stream in ((-30.0, True), (-20.0, False))
+    )
+    assert len(quiet) == len(loud) == 48_000
+    assert 20 * np.log10(np.abs(loud).mean() / np.abs(quiet).mean()) == pytest.approx(10.0, abs=1.0)
+    reply = client.post("/v1/audio/speech", json={"input": "One.", "loudness": 3})
+    assert (reply.status_code, reply.json()["error"]["param"]) == (422, "loudness")
