@@ -11,7 +11,7 @@ INDEX_SECONDS=3 # a host that does not answer costs no more than this
 extras=gptsovits
 profile=run
 if [[ "${1:-}" == --dev ]]; then
-    extras=gptsovits,zh,g2pw,yue,ja,ko,codecs,test,dev
+    extras=gptsovits,zh,g2pw,yue,ja,ko,codecs,postgres,test,dev
     profile=dev
 elif [[ $# -gt 0 ]]; then
     echo "usage: bin/setup.sh [--dev]" >&2
@@ -71,6 +71,23 @@ install_torch() {
     pip_install "${index[@]}" "torch==$TORCH+cpu" 2>/dev/null || pip_install "${index[@]}" "torch==$TORCH"
 }
 
+# The tests start a PostgreSQL server of their own; where there is none they say so and skip.
+install_postgresql() {
+    if command -v pg_ctl >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/pg_ctl' >/dev/null; then
+        return
+    fi
+    local -a as_root=()
+    [[ $EUID -eq 0 ]] || as_root=(sudo -n)
+    if command -v apt-get >/dev/null && "${as_root[@]}" true 2>/dev/null; then
+        echo "installing PostgreSQL for the tests"
+        "${as_root[@]}" apt-get update -qq >/dev/null &&
+            "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+                apt-get install -y -qq --no-install-recommends postgresql >/dev/null && return
+    fi
+    echo "PostgreSQL is not installed: its tests will be skipped" >&2
+}
+
+[[ $profile != dev ]] || install_postgresql
 install_torch
 echo "installing sovits-serve[$extras]"
 # torch is there already, so nothing below asks for a CUDA build of it.

@@ -49,14 +49,16 @@ class Database:
         """
         try:
             await self._migrate()
-        except DatabaseError as error:
-            if not self.is_sqlite or not _is_corrupt(error):
-                raise JobStoreUnavailable(f"the database of jobs cannot be opened: {error.orig}") from error
+        except Exception as error:
             await self._engine.dispose()
-            await asyncio.to_thread(_move_aside, Path(self.url.database or ""))
-            await self._migrate()
-        except (SQLAlchemyError, OSError) as error:
-            raise JobStoreUnavailable(f"the database of jobs cannot be reached: {error}") from error
+            if self.is_sqlite and _is_corrupt(error):
+                await asyncio.to_thread(_move_aside, Path(self.url.database or ""))
+                await self._migrate()
+            elif isinstance(error, SQLAlchemyError | OSError):
+                reason = error.orig if isinstance(error, DBAPIError) else error
+                raise JobStoreUnavailable(f"the database of jobs cannot be opened: {reason}") from error
+            else:
+                raise
 
     async def close(self) -> None:
         await self._engine.dispose()
@@ -145,8 +147,8 @@ def _engine(url: URL) -> AsyncEngine:
     return engine
 
 
-def _is_corrupt(error: DatabaseError) -> bool:
-    return any(words in str(error.orig) for words in CORRUPT)
+def _is_corrupt(error: Exception) -> bool:
+    return isinstance(error, DatabaseError) and any(words in str(error.orig) for words in CORRUPT)
 
 
 def _move_aside(path: Path) -> None:
