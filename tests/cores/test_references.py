@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from comps.cores.audio.references import AudioRoot
+from comps.cores.audio.references import AudioRoot, read_regular
 from comps.cores.errors import (
     BodyTooLarge,
     FileMissing,
@@ -12,6 +12,7 @@ from comps.cores.errors import (
     InvalidOption,
     PathOutsideRoot,
     SovitsError,
+    UrlRefused,
 )
 
 
@@ -62,7 +63,8 @@ def test_a_folder_called_audio_inside_the_root_is_itself(root: AudioRoot) -> Non
         ("x" * 5_000, FileMissing),
         ("a\0b", InvalidOption),
         ("  ", InvalidOption),
-        ("http://example.org/a.wav", InvalidOption),
+        ("http://example.org/a.wav", UrlRefused),
+        ("HTTPS://example.org/a.wav", UrlRefused),
         ("file:///etc/passwd", InvalidOption),
         ("data:audio/wav;base64,@@@", InvalidAudio),
         ("data:nothing", InvalidOption),
@@ -87,6 +89,22 @@ def test_a_link_in_a_circle_is_no_file(root: AudioRoot) -> None:
     os.symlink(root.path / "a.wav", root.path / "b.wav")
     with pytest.raises(FileMissing):
         root.read("a.wav")
+
+
+def test_a_pipe_is_no_file_and_nobody_waits_for_it(root: AudioRoot) -> None:
+    os.mkfifo(root.path / "pipe.wav")
+    with pytest.raises(FileMissing):
+        root.read("pipe.wav")
+    with pytest.raises(FileMissing):  # nor if it became one after it was found
+        read_regular(root.path / "pipe.wav", 10)
+
+
+def test_a_link_put_in_place_of_a_file_that_was_found_is_not_followed(root: AudioRoot) -> None:
+    found = root.locate("reference.wav")
+    found.unlink()
+    found.symlink_to(root.path.parent / "secret.wav")
+    with pytest.raises(FileMissing):
+        read_regular(found, 100)
 
 
 def test_a_data_uri_carries_its_own_bytes(root: AudioRoot) -> None:
