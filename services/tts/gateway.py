@@ -15,7 +15,8 @@ from comps.cores.audio.decoding import ClipLimits
 from comps.cores.audio.encoding import encoder_for
 from comps.cores.audio.references import AudioRoot
 from comps.cores.errors import JobStoreUnavailable, SovitsError, UnsupportedLanguage
-from comps.cores.proto.speech import LANGUAGES, GatewaySpeechRequest
+from comps.cores.proto.speech import LANGUAGES, GatewayFields, GatewaySpeechRequest
+from comps.cores.proto.transfer import GatewayTransferRequest
 from comps.cores.web.bodies import Uploads as Uploaded
 from services.tts.inference import InferenceClient
 from services.tts.jobs.connection import Database
@@ -37,6 +38,8 @@ from services.tts.speech import Speech
 from services.tts.speech_work import KIND as SPEECH
 from services.tts.speech_work import SpeechWorks
 from services.tts.subtitles import Subtitles
+from services.tts.transfer_work import KIND as TRANSFER
+from services.tts.transfer_work import TransferWorks
 from services.tts.voices import Voices
 
 logger = logging.getLogger(__name__)
@@ -57,6 +60,7 @@ class Gateway:
     voices: Voices
     references: References
     works: SpeechWorks
+    transfers: TransferWorks
     database: Database
     store: JobStore
     runner: Runner
@@ -74,9 +78,7 @@ class Gateway:
         """Check everything that can be checked now, then begin. Raises what is wrong with the request."""
         if key is not None and (earlier := await self.earlier(key)):
             return earlier
-        if request.language not in LANGUAGES:
-            raise UnsupportedLanguage(request.language, LANGUAGES)
-        encoder_for(request.response_format, CHECK_RATE)  # an impossible format is refused before any work
+        _check(request)
         reference = await asyncio.to_thread(
             self.references.resolve,
             request,
@@ -84,6 +86,25 @@ class Gateway:
             aux=uploaded.many("aux_reference_audio", "aux_audio"),
         )
         work = await self.works.new(request, reference, pcm_rate=pcm_rate)
+        return await self.begin(work, respond_async=request.respond_async, key=key)
+
+    async def start_transfer(
+        self, request: GatewayTransferRequest, uploaded: Uploaded, *, key: IdempotencyKey | None = None
+    ) -> JobRun | FollowedJob:
+        """The same for a voice transfer."""
+        if key is not None and (earlier := await self.earlier(key)):
+            return earlier
+        _check(request)
+        source = await asyncio.to_thread(
+            self.references.source, request, uploaded.one("source", "source_audio")
+        )
+        reference = await asyncio.to_thread(
+            self.references.resolve,
+            request,
+            clip=uploaded.one("reference", "reference_audio"),
+            aux=uploaded.many("aux_reference_audio", "aux_audio"),
+        )
+        work = await self.transfers.new(request, source, reference)
         return await self.begin(work, respond_async=request.respond_async, key=key)
 
     async def begin(
@@ -175,6 +196,12 @@ class Gateway:
                     path.unlink(missing_ok=True)
 
 
+def _check(request: GatewayFields) -> None:
+    if request.language not in LANGUAGES:
+        raise UnsupportedLanguage(request.language, LANGUAGES)
+    encoder_for(request.response_format, CHECK_RATE)  # an impossible format is refused before any work
+
+
 def build_gateway(
     settings: GatewaySettings, client: httpx.AsyncClient, registry: CollectorRegistry
 ) -> Gateway:
@@ -183,7 +210,7 @@ def build_gateway(
     profiles = ProfileCache(settings.state_folder / "profiles", settings.profile_cache_bytes)
     voices = Voices(settings.audio_path, limits, default=settings.default_voice)
     speech = Speech(inference, profiles, limits)
-    works = SpeechWorks(speech)
+    works, transfers = SpeechWorks(speech), TransferWorks(speech)
     database = Database(settings.jobs_database)
     store = JobStore(database)
     uploads = Uploads(settings.state_folder / "uploads")
@@ -194,7 +221,7 @@ def build_gateway(
         Membership(database, lease_seconds=settings.lease_seconds),
         uploads,
         subtitles,
-        {SPEECH: works.restore},
+        {SPEECH: works.restore, TRANSFER: transfers.restore},
         output_path=settings.output_path,
         max_running=settings.max_jobs_running,
         max_queued=settings.max_jobs_queued,
@@ -211,6 +238,7 @@ def build_gateway(
         voices,
         references,
         works,
+        transfers,
         database,
         store,
         runner,

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import json
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -122,11 +123,23 @@ class InferenceClient:
             await self._check(reply)
 
     @asynccontextmanager
-    async def speak(self, fields: dict[str, Any]) -> AsyncIterator[SpeechAnswer]:
-        """The audio of a speech request. Leaving the context early cancels it there."""
+    async def speak(
+        self, fields: dict[str, Any], *, source: bytes | None = None
+    ) -> AsyncIterator[SpeechAnswer]:
+        """The audio of a speech request, or of the voice transfer of a `source`.
+
+        Leaving the context early cancels it there.
+        """
         headers = self._headers() | {"Accept": frames.MEDIA_TYPE}
+        body: dict[str, Any] = {"json": fields}
+        if source is not None:
+            body = {"data": _as_form(fields), "files": {"source": ("source", source)}}
         request = self._client.build_request(
-            "POST", "/tts", json=fields, headers=headers, timeout=self._timeout
+            "POST",
+            "/tts" if source is None else "/transfer",
+            headers=headers,
+            timeout=self._timeout,
+            **body,
         )
         with _translated():
             reply = await self._client.send(request, stream=True)
@@ -160,6 +173,15 @@ class InferenceClient:
         except ValidationError as error:
             raise UpstreamNonsense(f"the inference service answered {reply.status_code}") from error
         raise refusal_of(problem, retry_after=_retry_after(reply))
+
+
+def _as_form(fields: dict[str, Any]) -> dict[str, str]:
+    """Fields as a form carries them: what is not text as JSON, and nothing for None."""
+    return {
+        name: value if isinstance(value, str) else json.dumps(value)
+        for name, value in fields.items()
+        if value is not None
+    }
 
 
 def refusal_of(problem: Problem, *, retry_after: float | None = None) -> UpstreamRefused:

@@ -6,7 +6,8 @@ from typing import Any
 
 from comps.cores.audio.references import AudioRoot
 from comps.cores.errors import InvalidOption
-from comps.cores.proto.speech import GatewaySpeechRequest
+from comps.cores.proto.speech import GatewayFields
+from comps.cores.proto.transfer import GatewayTransferRequest
 from services.tts.voices import NamedVoice, Voices, transcript_beside
 
 
@@ -39,7 +40,7 @@ class References:
         self._voices = voices
 
     def resolve(
-        self, request: GatewaySpeechRequest, *, clip: bytes | None = None, aux: Sequence[bytes] = ()
+        self, request: GatewayFields, *, clip: bytes | None = None, aux: Sequence[bytes] = ()
     ) -> Reference | None:
         """The clips for `request`; None if it names a speaker id. Reads files: not in the event loop."""
         ways = [
@@ -64,20 +65,28 @@ class References:
         voice = self._voices.get(request.voice) if request.voice else self._voices.default()
         return self._from_voice(request, voice, more)
 
+    def source(self, request: GatewayTransferRequest, upload: bytes | None) -> bytes:
+        """The recording that is to be spoken again. Reads files: not in the event loop."""
+        if upload is not None and request.source_audio:
+            raise InvalidOption("give the source as an upload or as source_audio, not both")
+        if upload is not None:
+            return upload
+        if not request.source_audio:
+            raise InvalidOption("what shall be spoken again? give an upload `source`, or source_audio")
+        return self._audio_root.read(request.source_audio)
+
     def read(self, name: str) -> bytes:
         """The bytes of a path inside the audio folder or of a data: URI."""
         return self._audio_root.read(name)
 
-    def _from_path(self, request: GatewaySpeechRequest, name: str, aux: tuple[bytes, ...]) -> Reference:
+    def _from_path(self, request: GatewayFields, name: str, aux: tuple[bytes, ...]) -> Reference:
         data = self._audio_root.read(name)
         text = request.reference_text
         if text is None and not name.startswith("data:"):
             text = transcript_beside(self._audio_root.locate(name))
         return Reference(data, aux, text, request.reference_language)
 
-    def _from_voice(
-        self, request: GatewaySpeechRequest, voice: NamedVoice, aux: tuple[bytes, ...]
-    ) -> Reference:
+    def _from_voice(self, request: GatewayFields, voice: NamedVoice, aux: tuple[bytes, ...]) -> Reference:
         first, *more = (path.read_bytes() for path in voice.clips)
         language = voice.language if request.reference_language == "auto" else request.reference_language
         text = request.reference_text or voice.text

@@ -1,4 +1,4 @@
-"""Speaking: `/tts` and `/health`."""
+"""Speaking: `/tts`, `/transfer` and `/health`."""
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
@@ -16,10 +16,12 @@ from comps.cores.audio.encoding import apply_rewrites
 from comps.cores.errors import SovitsError
 from comps.cores.proto.health import CacheHealth, GatewayHealth, JobsHealth, UpstreamHealth
 from comps.cores.proto.jobs import JobState, JobView
-from comps.cores.proto.speech import GatewaySpeechRequest
+from comps.cores.proto.speech import GatewayFields, GatewaySpeechRequest
+from comps.cores.proto.transfer import GatewayTransferRequest
 from comps.cores.web.bodies import body_schema, read_body
 from comps.cores.web.streaming import AudioStream, primed, unless_gone
 from services.tts.deps import ERRORS, GatewayDep, Responses
+from services.tts.gateway import Gateway
 from services.tts.jobs.follow import FollowedJob
 from services.tts.jobs.keys import KeyHeader, key_of
 from services.tts.jobs.run import JobRun
@@ -32,6 +34,19 @@ FILES = {
     "aux_reference_audio": "more clips of the same speaker; may be repeated",
 }
 CLIP_PARTS = ("reference_audio", "audio", "aux_reference_audio", "aux_audio")
+TRANSFER_FILES = {
+    "source": "the recording to speak again (WAV, FLAC, MP3, Ogg), 0.5 to 60 seconds",
+    "reference": "a clip of the voice to speak it in; the default voice if none is named",
+    "aux_reference_audio": "more clips of that speaker; may be repeated",
+}
+TRANSFER_PARTS = (
+    "source",
+    "source_audio",
+    "reference",
+    "reference_audio",
+    "aux_reference_audio",
+    "aux_audio",
+)
 AUDIO: Responses = {
     200: {"content": {"audio/wav": {}, "audio/mpeg": {}, "audio/flac": {}, "audio/ogg": {}, "audio/pcm": {}}},
     202: {"model": JobView},
@@ -67,10 +82,37 @@ async def tts(request: Request, gateway: GatewayDep, idempotency_key: KeyHeader 
     """The text, spoken: as audio while it is being made, or as a job to ask for later."""
     body, uploaded = await read_body(request, GatewaySpeechRequest)
     uploaded.expect_only(*CLIP_PARTS)
-    if "respond-async" in request.headers.get("prefer", "").replace(" ", "").split(","):
-        body.respond_async = True
+    prefer_async(request, body)
     key = key_of(idempotency_key, body, uploaded, route="/tts")
     run = await gateway.start_job(body, uploaded, key=key)
+    return await reply_of(run, body, request, gateway)
+
+
+@router.post(
+    "/transfer",
+    responses={**AUDIO, **ERRORS},
+    openapi_extra=body_schema(GatewayTransferRequest, files=TRANSFER_FILES),
+)
+async def transfer(request: Request, gateway: GatewayDep, idempotency_key: KeyHeader = None) -> Response:
+    """A recording in another voice, with its own timing and intonation; the reply is that of `/tts`."""
+    body, uploaded = await read_body(request, GatewayTransferRequest)
+    uploaded.expect_only(*TRANSFER_PARTS)
+    prefer_async(request, body)
+    key = key_of(idempotency_key, body, uploaded, route="/transfer")
+    run = await gateway.start_transfer(body, uploaded, key=key)
+    return await reply_of(run, body, request, gateway)
+
+
+def prefer_async(request: Request, body: GatewayFields) -> None:
+    """Note what the header `Prefer` asks for."""
+    if "respond-async" in request.headers.get("prefer", "").replace(" ", "").split(","):
+        body.respond_async = True
+
+
+async def reply_of(
+    run: JobRun | FollowedJob, body: GatewayFields, request: Request, gateway: Gateway
+) -> Response:
+    """The job as it stands, its audio as it is made, or the finished file: as the body asks."""
     if body.respond_async:
         view = await view_of(run.record, gateway.store)
         headers = {"Location": f"/status/{run.record.id}", **headers_of(run)}

@@ -9,13 +9,13 @@ from comps.cores.audio.digest import clip_key
 from comps.cores.audio.waveform import Waveform
 from comps.cores.errors import SpeakerUnknown, UpstreamRefused
 from comps.cores.proto.frames import FrameWithAudio
-from comps.cores.proto.speech import GatewaySpeechRequest
+from comps.cores.proto.speech import GatewayFields
 from services.tts.inference import InferenceClient, Profile
 from services.tts.jobs.work import Started
 from services.tts.profiles import Entry, ProfileCache
 from services.tts.references import Reference
 
-# What the inference service is told; who speaks is said by the profile's id alone.
+# What the inference service is told, as far as the request has it; who speaks is said by the profile's id.
 PASSED_ON = (
     "text",
     "language",
@@ -54,10 +54,17 @@ class Speech:
         )
         return DecodedReference(reference, clips)
 
+    async def check(self, recording: bytes) -> None:
+        """Raises `InvalidAudio` and its kinds for what cannot be transferred."""
+        await asyncio.to_thread(decode, recording, self._limits)
+
     async def speak(
-        self, request: GatewaySpeechRequest, reference: DecodedReference | None
+        self, request: GatewayFields, reference: DecodedReference | None, *, source: bytes | None = None
     ) -> AsyncGenerator[Started | FrameWithAudio, None]:
-        """First a `Started`, then the frames. Closing the iterator cancels the request everywhere."""
+        """First a `Started`, then the frames; with a `source`, of that recording in the voice.
+
+        Closing the iterator cancels the request everywhere.
+        """
         fields = request.model_dump(include=set(PASSED_ON))
         if reference is not None:  # the request's own words win over the voice's
             fields["pronunciations"] = {**reference.reference.pronunciations, **request.pronunciations}
@@ -65,7 +72,7 @@ class Speech:
         for last_try in (False, True):
             fields["speaker_id"] = speaker.speaker_id
             try:
-                async with self._inference.speak(fields) as answer:
+                async with self._inference.speak(fields, source=source) as answer:
                     yield Started(
                         speaker.speaker_id,
                         "hit" if hit else "miss",
@@ -84,7 +91,7 @@ class Speech:
                 speaker = await self._made_known(speaker, reference, request.model)
 
     async def _speaker(
-        self, request: GatewaySpeechRequest, reference: DecodedReference | None
+        self, request: GatewayFields, reference: DecodedReference | None
     ) -> tuple[Entry, bool]:
         if reference is None:
             return Entry(request.speaker_id or "", 0, ()), True

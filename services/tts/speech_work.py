@@ -5,18 +5,20 @@ import hashlib
 import json
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from comps.cores.audio.encoding import Encoder, PcmEncoder, encoder_for, levelled, resampled
 from comps.cores.audio.formats import AudioFormat
 from comps.cores.proto.frames import FrameWithAudio
-from comps.cores.proto.speech import GatewaySpeechRequest
+from comps.cores.proto.speech import GatewayFields, GatewaySpeechRequest
 from services.tts.choir import Choir
 from services.tts.jobs.work import Started
 from services.tts.references import Reference
 from services.tts.speech import PASSED_ON, DecodedReference, Speech
 
 KIND = "speech"
+
+Request = TypeVar("Request", bound=GatewayFields)
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class SpeechWork:
     Two works at once that must sound the same, because their seed is given, are said once.
     """
 
-    request: GatewaySpeechRequest
+    request: GatewayFields
     reference: DecodedReference | None
     speech: Speech
     choir: Choir[Started | FrameWithAudio]
@@ -62,7 +64,7 @@ class SpeechWork:
         return levelled(rate, encoder, request.loudness, streams=streams)
 
     async def frames(self) -> AsyncGenerator[Started | FrameWithAudio, None]:
-        alone = self.speech.speak(self.request, self.reference)
+        alone = self._alone()
         if self.request.seed is None:
             said = alone
         else:
@@ -73,9 +75,13 @@ class SpeechWork:
         finally:
             await said.aclose()
 
+    def _alone(self) -> AsyncGenerator[Started | FrameWithAudio, None]:
+        return self.speech.speak(self.request, self.reference)
+
     def _key(self) -> str:
         """Of everything that the sound depends on."""
         facts: Mapping[str, Any] = {
+            "kind": self.kind,
             "request": self.request.model_dump(include={*PASSED_ON, "speaker_id"}),
             "reference": self.reference.reference.facts if self.reference else None,
         }
@@ -90,15 +96,14 @@ class SpeechWorks:
 
     def __init__(self, speech: Speech) -> None:
         self._speech = speech
-        self._choir: Choir[Started | FrameWithAudio] = Choir(size=_size)
+        self._choir = frames_choir()
 
     async def new(
         self, request: GatewaySpeechRequest, reference: Reference | None, *, pcm_rate: int | None = None
     ) -> SpeechWork:
         """Raises `InvalidAudio` and its kinds. A model that the request names wins over the voice's."""
-        if reference and reference.model and request.model is None:
-            request = request.model_copy(update={"model": reference.model})
         decoded = await self._speech.decoded(reference) if reference else None
+        request = with_model_of(reference, request)
         return SpeechWork(request, decoded, self._speech, self._choir, pcm_rate)
 
     async def restore(self, kept: dict[str, Any], clips: Sequence[bytes]) -> SpeechWork:
@@ -106,6 +111,17 @@ class SpeechWorks:
         request = GatewaySpeechRequest.model_validate(kept["request"])
         reference = Reference(clips[0], tuple(clips[1:]), **kept["reference"]) if clips else None
         return await self.new(request, reference, pcm_rate=kept["pcm_rate"])
+
+
+def with_model_of(reference: Reference | None, request: Request) -> Request:
+    """The request with the model of the voice, if it names none itself."""
+    if reference and reference.model and request.model is None:
+        return request.model_copy(update={"model": reference.model})
+    return request
+
+
+def frames_choir() -> Choir[Started | FrameWithAudio]:
+    return Choir(size=_size)
 
 
 def _size(event: Started | FrameWithAudio) -> int:

@@ -179,7 +179,7 @@ class ProcessRequest(SpeechFields):
     include_profile: bool = False
 
 
-class GatewayFields(Wire):
+class GatewayFields(VoiceFields):
     """What the gateway accepts on top: named voices, and an answer that does not wait for the audio."""
 
     voice: OptionalText = Field(default=None, max_length=128, description="a name from /voices, or 'default'")
