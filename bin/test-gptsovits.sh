@@ -37,6 +37,14 @@ for name in first second; do
 done
 cmp "$work/first.wav" "$work/second.wav"
 
+step "a recording in another voice, as long as it was"
+transcript="$(cat "${clip%.*}.txt" 2>/dev/null || echo "This is what was said in the recording.")"
+length="$("$python" -c "import soundfile, sys; print(n := soundfile.info(sys.argv[1]).duration, n + 0.05)" "$clip")"
+curl --silent --show-error --fail-with-body "$url/transfer" --form "source=@$clip" \
+    --form-string "speaker_id=$speaker" --form-string "text=$transcript" --form-string stream=false --output "$work/transfer.wav"
+# shellcheck disable=SC2086  # two numbers
+"$python" bin/check_wav.py "$work/transfer.wav" $length
+
 step "errors are told as such"
 status="$(curl --silent --output "$work/problem.json" --write-out '%{http_code}' "$url/tts" \
     --header 'Content-Type: application/json' --data "{\"text\": \"hello\", \"speaker_id\": \"nobody\"}")"

@@ -40,6 +40,14 @@ echo "job $job $state"
 curl --silent --show-error --fail "$url/status/$job/audio" --output "$work/job.wav"
 "$python" bin/check_wav.py "$work/job.wav" 0.8 12
 
+step "a recording in another voice, as long as it was"
+transcript="$(cat "${clip%.*}.txt" 2>/dev/null || echo "This is what was said in the recording.")"
+length="$("$python" -c "import soundfile, sys; print(n := soundfile.info(sys.argv[1]).duration, n + 0.05)" "$clip")"
+curl --silent --show-error --fail-with-body "$url/transfer" --form "source=@$clip" \
+    --form-string "text=$transcript" --form-string stream=false --output "$work/transfer.wav"
+# shellcheck disable=SC2086  # two numbers
+"$python" bin/check_wav.py "$work/transfer.wav" $length
+
 step "OpenAI's request"
 curl --silent --show-error --fail-with-body "$url/v1/audio/speech" --header 'Content-Type: application/json' \
     --data '{"model": "tts-1", "input": "Hello from another door.", "voice": "default", "response_format": "wav"}' \

@@ -21,7 +21,7 @@ def commands() -> list[str]:
 
 def test_the_readme_shows_every_kind_of_request() -> None:
     shown = "\n".join(commands())
-    for path in ("/health", "/tts", "/voices", "/status", "/v1/audio/speech"):
+    for path in ("/health", "/tts", "/transfer", "/voices", "/status", "/v1/audio/speech"):
         assert f"localhost:8001{path}" in shown
 
 
