@@ -1,6 +1,8 @@
 """The user dictionary: readings of words in Latin letters."""
 
+import os
 import subprocess
+import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
@@ -38,6 +40,17 @@ def test_the_dictionary_is_compiled_once_and_leaves_nothing_else_behind(
     assert capfd.readouterr().out == ""
     monkeypatch.setattr(subprocess, "run", None)
     assert compiled_words("some version") == path
+
+
+def test_a_dictionary_made_earlier_serves_where_nothing_can_be_written(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(words, "_compile", lambda _, path: path.write_bytes(b"a dictionary"))
+        made = compiled_words("some version")
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    monkeypatch.setattr(tempfile, "mkdtemp", lambda **_: pytest.fail("nothing can be written"))
+    assert compiled_words("some version") == made
 
 
 def test_without_a_compiler_there_is_a_warning_and_no_dictionary(

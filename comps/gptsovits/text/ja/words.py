@@ -36,10 +36,12 @@ def compiled_words(system_version: str) -> Path | None:
     """
     packed = files(__package__).joinpath("data", "words.tsv.xz").read_bytes()
     digest = hashlib.sha256(packed + system_version.encode()).hexdigest()[:16]
-    path = _folder() / f"ja-words-{digest}.dic"
-    if path.is_file():
-        return path
+    name = f"ja-words-{digest}.dic"
+    made = platformdirs.user_cache_path("sovits-serve") / name
+    if made.is_file():  # it serves where it cannot be written, too: in a read-only container
+        return made
     try:
+        path = _folder() / name
         _compile(lzma.decompress(packed).decode(), path)
     except (OSError, subprocess.SubprocessError) as error:
         logger.warning("no readings of Latin words in Japanese: %s", error)
