@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 
 from comps.cores.proto.problems import Problem
+from comps.cores.web.openapi import AUDIO_CONTENT, also_as_json
 from services.gptsovits.doors.voices import DoorVoices
 from services.gptsovits.speech import Speech
 
@@ -14,9 +15,9 @@ ERRORS: Responses = {
     status: {"model": Problem, "content": {"application/problem+json": {}}}
     for status in (400, 404, 409, 413, 415, 422, 503, 504)
 }
-AUDIO: Responses = {
-    200: {"content": {"audio/wav": {}, "audio/mpeg": {}, "audio/flac": {}, "audio/ogg": {}, "audio/pcm": {}}}
-}
+AUDIO: Responses = {200: {"content": AUDIO_CONTENT}}
+# A request in the reference project's words is answered in them.
+API_V2_ERRORS: Responses = also_as_json("message")
 
 
 def _speech(request: Request) -> Speech:

@@ -13,7 +13,7 @@ from comps.cores.proto.speakers import ProcessReply, SpeakerView
 from comps.cores.proto.speech import ProcessRequest, SpeechFields, SpeechRequest
 from comps.cores.web.bodies import Uploads, body_schema, read_body, read_query
 from services.gptsovits.catalogue import models_found
-from services.gptsovits.deps import AUDIO, ERRORS, SpeechDep
+from services.gptsovits.deps import API_V2_ERRORS, AUDIO, ERRORS, SpeechDep
 from services.gptsovits.doors.errors import note_api_v2
 from services.gptsovits.replies import audio_of
 from services.gptsovits.speakers import Speaker
@@ -49,7 +49,7 @@ async def models(speech: SpeechDep) -> ModelList:
 @router.post(
     "/process",
     response_model=ProcessReply,
-    responses=ERRORS,
+    responses={**AUDIO, **ERRORS},
     openapi_extra=body_schema(ProcessRequest, files=PROCESS_FILES),
 )
 async def process(request: Request, speech: SpeechDep) -> Response:
@@ -74,14 +74,18 @@ async def process(request: Request, speech: SpeechDep) -> Response:
     return JSONResponse(reply.model_dump(), headers={SPEAKER_ID_HEADER: voice.id})
 
 
-@router.post("/tts", responses={**AUDIO, **ERRORS}, openapi_extra=body_schema(SpeechRequest, files=FILES))
+@router.post(
+    "/tts",
+    responses={**AUDIO, **ERRORS, **API_V2_ERRORS},
+    openapi_extra=body_schema(SpeechRequest, files=FILES),
+)
 async def tts(request: Request, speech: SpeechDep) -> Response:
     """The text, spoken by the speaker or in the voice of the clip."""
     body, uploads = await read_body(request, SpeechRequest, note=note_api_v2)
     return await speak(request, speech, body, uploads)
 
 
-@router.get("/tts", responses={**AUDIO, **ERRORS})
+@router.get("/tts", responses={**AUDIO, **ERRORS, **API_V2_ERRORS})
 async def tts_by_query(request: Request, speech: SpeechDep) -> Response:
     """The same with the fields in the query, as the reference project's clients ask."""
     return await speak(request, speech, read_query(request, SpeechRequest, note=note_api_v2))

@@ -9,10 +9,11 @@ from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Response
-from fastapi.responses import FileResponse, PlainTextResponse, StreamingResponse
+from fastapi.responses import FileResponse, StreamingResponse
 
 from comps.cores.errors import InvalidOption, JobNotFinished, JobUnknown
 from comps.cores.proto.jobs import JobPage, JobState, JobView
+from comps.cores.web.openapi import AUDIO_CONTENT
 from services.tts.deps import ERRORS, GatewayDep
 from services.tts.gateway import Gateway
 from services.tts.jobs.record import JobRecord
@@ -54,7 +55,11 @@ async def status(job_id: str, gateway: GatewayDep) -> JobView:
     return await view_of(await gateway.runner.look(job_id), gateway.store)
 
 
-@router.get("/{job_id}/events", response_class=StreamingResponse)
+@router.get(
+    "/{job_id}/events",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"text/event-stream": {}}}},
+)
 async def events(
     job_id: str, gateway: GatewayDep, last_event_id: Annotated[str | None, Header()] = None
 ) -> Response:
@@ -71,7 +76,7 @@ async def events(
     )
 
 
-@router.get("/{job_id}/audio", response_class=FileResponse)
+@router.get("/{job_id}/audio", response_class=FileResponse, responses={200: {"content": AUDIO_CONTENT}})
 async def audio(job_id: str, gateway: GatewayDep) -> Response:
     """The finished file; ranges are understood. 409 while there is none yet."""
     record = await gateway.runner.look(job_id)
@@ -81,7 +86,11 @@ async def audio(job_id: str, gateway: GatewayDep) -> Response:
     return FileResponse(path, media_type=record.media_type, filename=record.file)
 
 
-@router.get("/{job_id}/subtitles.{subtitle_format}", response_class=PlainTextResponse)
+@router.get(
+    "/{job_id}/subtitles.{subtitle_format}",
+    response_class=Response,
+    responses={200: {"content": {each.media_type: {} for each in SubtitleFormat}}},
+)
 async def subtitles(job_id: str, subtitle_format: SubtitleFormat, gateway: GatewayDep) -> Response:
     """A line for each segment, with the times at which it is heard. 409 while the job is not finished."""
     record = await gateway.runner.look(job_id)

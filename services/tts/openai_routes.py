@@ -18,8 +18,9 @@ from comps.cores.proto.openai import (
     OpenAIVoiceList,
 )
 from comps.cores.web.bodies import Uploads, body_schema, read_body
+from comps.cores.web.openapi import AUDIO_CONTENT
 from comps.cores.web.streaming import AudioStream, primed
-from services.tts.deps import GatewayDep
+from services.tts.deps import GatewayDep, Responses
 from services.tts.gateway import Gateway
 from services.tts.jobs.follow import FollowedJob
 from services.tts.jobs.keys import KeyHeader, key_of
@@ -28,10 +29,14 @@ from services.tts.routes import headers_of, health, streamed, whole
 
 router = APIRouter(prefix="/v1")
 
+AUDIO_OR_EVENTS: Responses = {200: {"content": {**AUDIO_CONTENT, "text/event-stream": {}}}}
+
 TOKENS_A_SECOND = 25  # semantic tokens of the model
 
 
-@router.post("/audio/speech", openapi_extra=body_schema(OpenAISpeechRequest, files={}))
+@router.post(
+    "/audio/speech", responses=AUDIO_OR_EVENTS, openapi_extra=body_schema(OpenAISpeechRequest, files={})
+)
 async def speech(request: Request, gateway: GatewayDep, idempotency_key: KeyHeader = None) -> Response:
     """OpenAI's request; `voice` is a name from `/voices`, `model` is not looked at."""
     body, _ = await read_body(request, OpenAISpeechRequest)

@@ -5,6 +5,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from comps.cores.audio.formats import AudioFormat
 from comps.cores.proto.openai import OpenAIErrorReply
 from comps.cores.proto.problems import Problem
 from comps.cores.web.problems import PROBLEM_MEDIA_TYPE
@@ -28,6 +29,8 @@ ANYWHERE = {
 }
 TEXTS = ANYWHERE | {409: "It is in the way of something else, or not ready"}
 MODELS = (Problem, OpenAIErrorReply)
+# For routes to declare: audio of any format.
+AUDIO_CONTENT: dict[str, Any] = {kind: {} for kind in sorted({each.media_type for each in AudioFormat})}
 
 
 def complete(app: FastAPI) -> None:
@@ -59,12 +62,20 @@ def completed(document: dict[str, Any]) -> dict[str, Any]:
 def _complete(responses: dict[str, Any], content: dict[str, Any]) -> None:
     for status in {*ANYWHERE, *(int(name) for name in responses if name.isdecimal() and int(name) >= 400)}:
         declared = responses.get(str(status), {}).get("content", {})
-        if not declared or PROBLEM_MEDIA_TYPE in declared or _is_fastapis(declared):
+        # A route that declares more than the kind has its own to say of its errors.
+        if not declared or declared.get(PROBLEM_MEDIA_TYPE) == {} or _is_fastapis(declared):
             responses[str(status)] = {"description": TEXTS.get(status, "Error"), "content": content}
     for response in responses.values():
         kinds = response.get("content", {})
         if len(kinds) > 1 and kinds.get(JSON, {}).get("schema") == {}:
             del kinds[JSON]  # FastAPI's guess for a route that answers audio
+
+
+def also_as_json(field: str) -> dict[int | str, dict[str, Any]]:
+    """Errors of a route whose older clients read plain JSON, and in it this `field` beside ours."""
+    schema = {"type": "object", "required": [field], "properties": {field: {"type": "string"}}}
+    content = _problem_content() | {JSON: {"schema": schema}}
+    return {status: {"description": text, "content": content} for status, text in ANYWHERE.items()}
 
 
 def _is_fastapis(content: dict[str, Any]) -> bool:

@@ -9,14 +9,14 @@ from comps.cores.proto.health import InferenceHealth
 from comps.cores.proto.openai import OpenAISpeechRequest
 from comps.cores.proto.speech import SpeechRequest
 from comps.cores.web.bodies import body_schema, read_body
-from services.gptsovits.deps import SpeechDep, VoicesDep
+from services.gptsovits.deps import AUDIO, SpeechDep, VoicesDep
 from services.gptsovits.doors.voices import DoorVoices
 from services.gptsovits.routes import health, speak
 
 router = APIRouter(prefix="/v1")
 
 
-@router.post("/audio/speech", openapi_extra=body_schema(OpenAISpeechRequest, files={}))
+@router.post("/audio/speech", responses=AUDIO, openapi_extra=body_schema(OpenAISpeechRequest, files={}))
 async def openai_speech(request: Request, speech: SpeechDep, voices: VoicesDep) -> Response:
     """OpenAI's request; `voice` is the name of a clip in the audio folder. The gateway offers all of it."""
     body, _ = await read_body(request, OpenAISpeechRequest)
