@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from comps.cores.audio.decoding import ClipLimits
 from comps.cores.audio.references import AudioRoot
+from comps.cores.audio.remote import RemoteClips
 from comps.cores.keys.command import run_keys_command
 from comps.cores.web.app import create_app
 from comps.cores.web.server import checked, command_line, guarded, ring_of, serve
@@ -41,7 +42,8 @@ def build_app(
     inference = Inference(
         source_of(settings), load or _loader(settings), watch=lambda engine: WatchedEngine(engine, metrics)
     )
-    audio_root = AudioRoot(settings.audio_path, settings.max_body_bytes)
+    remote = RemoteClips(settings.reference_hosts, settings.max_body_bytes, settings.reference_seconds)
+    audio_root = AudioRoot(settings.audio_path, settings.max_body_bytes, remote)
     speech = Speech(
         inference,
         Speakers(settings.speaker_cache_bytes),

@@ -5,6 +5,7 @@ import itertools
 import logging
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import httpx
@@ -14,6 +15,7 @@ from comps.constants import MIB
 from comps.cores.audio.decoding import ClipLimits
 from comps.cores.audio.encoding import encoder_for
 from comps.cores.audio.references import AudioRoot
+from comps.cores.audio.remote import RemoteClips
 from comps.cores.errors import JobStoreUnavailable, SovitsError, UnsupportedLanguage
 from comps.cores.proto.speech import LANGUAGES, GatewayFields, GatewaySpeechRequest
 from comps.cores.proto.transfer import GatewayTransferRequest
@@ -32,15 +34,16 @@ from services.tts.jobs.uploads import Uploads
 from services.tts.jobs.work import Work
 from services.tts.metrics import GatewayMetrics
 from services.tts.profiles import ProfileCache
+from services.tts.quotas import Quotas
 from services.tts.references import References
 from services.tts.settings import GatewaySettings
-from services.tts.speech import Speech
 from services.tts.speech_work import KIND as SPEECH
 from services.tts.speech_work import SpeechWorks
 from services.tts.subtitles import Subtitles
 from services.tts.transfer_work import KIND as TRANSFER
 from services.tts.transfer_work import TransferWorks
 from services.tts.voices import Voices
+from services.tts.watching import WatchedSpeech
 
 logger = logging.getLogger(__name__)
 
@@ -66,6 +69,8 @@ class Gateway:
     runner: Runner
     uploads: Uploads
     subtitles: Subtitles
+    quotas: Quotas
+    metrics: GatewayMetrics
 
     async def start_job(
         self,
@@ -86,7 +91,8 @@ class Gateway:
             aux=uploaded.many("aux_reference_audio", "aux_audio"),
         )
         work = await self.works.new(request, reference, pcm_rate=pcm_rate)
-        return await self.begin(work, respond_async=request.respond_async, key=key)
+        async with self.quotas.charged(request.text):
+            return await self.begin(work, respond_async=request.respond_async, key=key)
 
     async def start_transfer(
         self, request: GatewayTransferRequest, uploaded: Uploaded, *, key: IdempotencyKey | None = None
@@ -105,7 +111,8 @@ class Gateway:
             aux=uploaded.many("aux_reference_audio", "aux_audio"),
         )
         work = await self.transfers.new(request, source, reference)
-        return await self.begin(work, respond_async=request.respond_async, key=key)
+        async with self.quotas.charged(request.text):
+            return await self.begin(work, respond_async=request.respond_async, key=key)
 
     async def begin(
         self, work: Work, *, respond_async: bool, key: IdempotencyKey | None = None
@@ -159,6 +166,11 @@ class Gateway:
         await self.runner.stop()
         await self.database.close()
 
+    async def count_queue(self) -> None:
+        """Bring the figure of waiting jobs up to date; it keeps its value while nobody can count."""
+        with suppress(JobStoreUnavailable):
+            self.metrics.queued.set(await self.store.n_queued())
+
     async def prune_for_ever(self) -> None:
         for n in itertools.count():
             try:
@@ -209,13 +221,13 @@ def build_gateway(
     inference = InferenceClient(client, deadline_seconds=settings.deadline_seconds)
     profiles = ProfileCache(settings.state_folder / "profiles", settings.profile_cache_bytes)
     voices = Voices(settings.audio_path, limits, default=settings.default_voice)
-    speech = Speech(inference, profiles, limits)
+    metrics = GatewayMetrics(registry)
+    speech = WatchedSpeech(inference, profiles, limits, metrics)
     works, transfers = SpeechWorks(speech), TransferWorks(speech)
     database = Database(settings.jobs_database)
     store = JobStore(database)
     uploads = Uploads(settings.state_folder / "uploads")
     subtitles = Subtitles(settings.state_folder / "subtitles")
-    metrics = GatewayMetrics(registry)
     runner = Runner(
         store,
         Membership(database, lease_seconds=settings.lease_seconds),
@@ -230,7 +242,9 @@ def build_gateway(
         on_finished=metrics.finished,
     )
     metrics.watch(profiles, runner)
-    references = References(AudioRoot(settings.audio_path, max(settings.max_body_bytes, MIB)), voices)
+    max_bytes = max(settings.max_body_bytes, MIB)
+    remote = RemoteClips(settings.reference_hosts, max_bytes, settings.reference_seconds)
+    references = References(AudioRoot(settings.audio_path, max_bytes, remote), voices)
     return Gateway(
         settings,
         inference,
@@ -244,4 +258,6 @@ def build_gateway(
         runner,
         uploads,
         subtitles,
+        Quotas(database, registry),
+        metrics,
     )

@@ -14,7 +14,7 @@ import httpx
 from pydantic import ValidationError
 
 from comps.constants import REQUEST_ID_HEADER, SAMPLE_RATE_HEADER, SEED_HEADER, SEGMENTS_HEADER
-from comps.cores import logs
+from comps.cores import exchange, logs
 from comps.cores.audio.digest import source_digest
 from comps.cores.errors import DeadlineExceeded, UpstreamNonsense, UpstreamRefused, UpstreamUnavailable
 from comps.cores.proto import frames
@@ -161,7 +161,8 @@ class InferenceClient:
             return await self._client.request(method, path, **options)
 
     def _headers(self) -> dict[str, str]:
-        return {REQUEST_ID_HEADER: logs.request_id.get()}
+        here = exchange.current.get()
+        return {REQUEST_ID_HEADER: logs.request_id.get(), **(here.trace.headers if here else {})}
 
     async def _check(self, reply: httpx.Response) -> None:
         if reply.status_code < 400:

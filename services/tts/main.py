@@ -17,6 +17,7 @@ from services.tts import job_routes, openai_routes, page, routes, voice_routes
 from services.tts.gateway import MAX_CONNECTIONS, build_gateway
 from services.tts.scopes import RULES
 from services.tts.settings import GatewaySettings, environment
+from services.tts.upstream import MeasuredTransport
 
 
 def build_app(
@@ -33,8 +34,14 @@ def build_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         limits = httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=64)
+        key = settings.gptsovits_key
         client = httpx.AsyncClient(
-            base_url=settings.gptsovits_url, limits=limits, transport=transport, trust_env=False
+            base_url=settings.gptsovits_url,
+            headers={"Authorization": f"Bearer {key.get_secret_value()}"} if key else {},
+            transport=MeasuredTransport(
+                transport or httpx.AsyncHTTPTransport(limits=limits, trust_env=False), registry
+            ),
+            trust_env=False,
         )
         async with client:
             gateway = build_gateway(settings, client, registry)
@@ -47,6 +54,9 @@ def build_app(
                 await pruning
             await gateway.close()
         await asyncio.to_thread(tracing.close)
+
+    async def refresh() -> None:
+        await app.state.gateway.count_queue()
 
     app = create_app(
         "Text to speech gateway",
@@ -63,6 +73,7 @@ def build_app(
         rules=RULES,
         ring=ring,
         tracing=tracing,
+        refresh=refresh,
     )
     app.mount("/static", page.static_files(), name="static")
     return app

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -19,6 +19,18 @@ class GatewayMetrics:
         self._jobs = Counter("tts_jobs_total", "Jobs ended", ["state"], registry=registry)
         self._audio = Counter("tts_audio_seconds_total", "Seconds of audio made", registry=registry)
         self._problems = Counter("tts_problems_total", "Jobs failed, by why", ["code"], registry=registry)
+        self.queued = Gauge("tts_jobs_queued", "Jobs waiting, of all gateways", registry=registry)
+        self.first_audio = Histogram(
+            "tts_first_audio_seconds",
+            "From asking for a speaker and a text to the first audio",
+            buckets=SECONDS_BUCKETS,
+            registry=registry,
+        )
+        self.underruns = Counter(
+            "tts_underruns_total",
+            "Pieces of audio that came after those before them would have been played",
+            registry=registry,
+        )
         self._seconds = Histogram(
             "tts_job_seconds", "From start to end of a job", buckets=SECONDS_BUCKETS, registry=registry
         )
@@ -45,7 +57,7 @@ class _LiveCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         profiles = self._profiles
-        yield GaugeMetricFamily("tts_jobs_open", "Jobs queued or running", value=len(self._runner.runs))
+        yield GaugeMetricFamily("tts_jobs_running", "Jobs under way here", value=len(self._runner.runs))
         yield GaugeMetricFamily("tts_profile_cache_entries", "Cached profiles", value=len(profiles))
         yield GaugeMetricFamily("tts_profile_cache_bytes", "Bytes of cached profiles", value=profiles.n_bytes)
         yield CounterMetricFamily(

@@ -23,7 +23,7 @@ from comps.cores.keys.ring import KeyRing
 from comps.cores.settings.base import ServiceSettings
 from comps.cores.web import openapi, problems
 from comps.cores.web.access import Access, AccessMiddleware, Rule
-from comps.cores.web.metrics import HttpMetrics, metrics_router
+from comps.cores.web.metrics import HttpMetrics, Refresh, metrics_router
 from comps.cores.web.middleware import RequestMiddleware
 from comps.cores.web.tracing import Numbering, Tracing
 from comps.cores.web.uploading import BodyLimits
@@ -53,6 +53,7 @@ def create_app(
     rules: Sequence[Rule],
     ring: KeyRing,
     tracing: Tracing | None = None,
+    refresh: Refresh | None = None,
 ) -> FastAPI:
     """The application: request ids, access log, limits, keys, CORS, problem+json, `/metrics` and `/docs`."""
     # FastAPI's own /docs loads its scripts from another host; this one brings them along.
@@ -83,7 +84,7 @@ def create_app(
         tracing=tracing or Numbering(),
     )
     problems.install(app)
-    for router in (*routers, metrics_router(registry)):
+    for router in (*routers, metrics_router(registry, refresh)):
         app.include_router(router)
     openapi.complete(app)
     app.state.access = access

@@ -1,5 +1,8 @@
 """Prometheus figures; one registry per application, so that two of them can live in one process."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
+
 from fastapi import APIRouter, Response
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -53,11 +56,18 @@ class HttpMetrics:
             self._problems.labels(exchange.problem).inc()
 
 
-def metrics_router(registry: CollectorRegistry) -> APIRouter:
+Refresh = Callable[[], Awaitable[None]]
+
+
+def metrics_router(registry: CollectorRegistry, refresh: Refresh | None = None) -> APIRouter:
+    """`/metrics`; `refresh` brings figures up to date that take more than reading a number."""
     router = APIRouter()
 
     @router.get("/metrics", include_in_schema=False)
-    def metrics() -> Response:
-        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+    async def metrics() -> Response:
+        if refresh is not None:
+            await refresh()
+        data = await asyncio.to_thread(generate_latest, registry)
+        return Response(data, media_type=CONTENT_TYPE_LATEST)
 
     return router

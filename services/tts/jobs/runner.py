@@ -24,7 +24,9 @@ from comps.cores.errors import (
 from comps.cores.proto.jobs import JobState
 from comps.cores.proto.problems import Problem
 from comps.cores.web.problems import problem_of
+from services.tts.correlation import recall, remembered
 from services.tts.jobs.attempt import attempt
+from services.tts.jobs.files import drop_parts
 from services.tts.jobs.keys import IdempotencyKey
 from services.tts.jobs.membership import Membership
 from services.tts.jobs.record import JobRecord
@@ -110,7 +112,7 @@ class Runner:
         if await self._store.n_queued() >= self._max_queued:
             raise EngineBusy(f"{self._max_queued} jobs are waiting already", retry_after=5)
         record = self._record(work, key, respond_async=True)
-        record.request = work.kept()
+        record.request = work.kept() | remembered()
         try:
             record.clips = await asyncio.to_thread(self._uploads.keep, record.id, work.clips())
         except OSError as error:
@@ -201,6 +203,7 @@ class Runner:
             logger.warning("a gateway was lost: its jobs go on here or at another")
             self._wake.set()
         for record in failed or ():
+            await asyncio.to_thread(drop_parts, self._output_path, record)
             await self._ended(record, [])
 
     async def _exchange_news(self) -> None:
@@ -222,6 +225,7 @@ class Runner:
 
     async def _run(self, run: JobRun) -> None:
         error: BaseException | None = None
+        recall(run.record.request)
         try:
             await self._in_time(run)
         except asyncio.CancelledError:
@@ -266,6 +270,8 @@ class Runner:
         if record.attempts > self._max_attempts:
             raise JobInterrupted(f"given up: {self._max_attempts} gateways were lost while they ran the job")
         try:
+            if record.attempts > 1:
+                await asyncio.to_thread(drop_parts, self._output_path, record)
             clips = await asyncio.to_thread(self._uploads.load, record.clips)
             return await self._restore[record.kind](record.request, clips)
         except (OSError, KeyError, TypeError, ValueError) as error:

@@ -278,7 +278,7 @@ BAD_REQUESTS = [
     ({"json": {"text": "hi", "speaker_id": "nobody"}}, 404, "speaker_unknown"),
     ({"json": {"text": "hi", "reference_audio": "nowhere.wav"}}, 404, "file_missing"),
     ({"json": {"text": "hi", "reference_audio": "../secret.wav"}}, 422, "path_outside_root"),
-    ({"json": {"text": "hi", "reference_audio": "https://example.org/a.wav"}}, 422, "invalid_option"),
+    ({"json": {"text": "hi", "reference_audio": "https://example.org/a.wav"}}, 422, "url_refused"),
     ({"json": {"text": "hi", "voice": "alto", "reference_audio": "reference.wav"}}, 422, "invalid_option"),
     ({"json": {"text": "hi", "unheard": 1}}, 422, "invalid_fields"),
     ({"content": b"{", "headers": {"content-type": "application/json"}}, 400, "unreadable_body"),
