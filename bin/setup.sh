@@ -71,23 +71,25 @@ install_torch() {
     pip_install "${index[@]}" "torch==$TORCH+cpu" 2>/dev/null || pip_install "${index[@]}" "torch==$TORCH"
 }
 
-# The tests start a PostgreSQL server of their own; where there is none they say so and skip.
-install_postgresql() {
-    if command -v pg_ctl >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/pg_ctl' >/dev/null; then
-        return
-    fi
+# What some tests need besides Python; where it is not there they say so and skip.
+install_from_debian() { # PACKAGE WHAT_FOR
     local -a as_root=()
     [[ $EUID -eq 0 ]] || as_root=(sudo -n)
     if command -v apt-get >/dev/null && "${as_root[@]}" true 2>/dev/null; then
-        echo "installing PostgreSQL for the tests"
+        echo "installing $1 for $2"
         "${as_root[@]}" apt-get update -qq >/dev/null &&
             "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-                apt-get install -y -qq --no-install-recommends postgresql >/dev/null && return
+                apt-get install -y -qq --no-install-recommends "$1" >/dev/null && return
     fi
-    echo "PostgreSQL is not installed: its tests will be skipped" >&2
+    echo "$1 is not installed: $2 will be skipped" >&2
 }
+has_postgresql() { command -v pg_ctl >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/pg_ctl' >/dev/null; }
+has_browser() { command -v chromium || command -v chromium-browser || command -v google-chrome; }
 
-[[ $profile != dev ]] || install_postgresql
+if [[ $profile == dev ]]; then
+    has_postgresql || install_from_debian postgresql "the tests of the job store"
+    has_browser >/dev/null || install_from_debian chromium "the tests of the page"
+fi
 install_torch
 echo "installing sovits-serve[$extras]"
 # torch is there already, so nothing below asks for a CUDA build of it.
