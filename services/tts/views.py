@@ -19,6 +19,7 @@ async def view_of(record: JobRecord, store: JobStore) -> JobView:
         started=when(record.started),
         finished=when(record.finished),
         queue_position=position,
+        attempts=record.attempts,
         segments_done=record.segments_done,
         segments_total=record.segments_total,
         audio_seconds=round(record.audio_seconds, 3),

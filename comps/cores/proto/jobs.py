@@ -40,6 +40,7 @@ class JobView(Reply):
     started: datetime | None = None
     finished: datetime | None = None
     queue_position: int | None = None
+    attempts: int = 0
     segments_done: int = 0
     segments_total: int | None = None
     audio_seconds: float = 0.0

@@ -84,6 +84,12 @@ class OutputFile:
         self.discard()
 
 
+def drop_parts(folder: Path, record: JobRecord) -> None:
+    """Remove what gateways that were lost have begun of the job's file."""
+    for path in folder.glob(f".{file_name(record)}.*.part"):
+        path.unlink(missing_ok=True)
+
+
 def files_of_jobs(folder: Path, *, older_than: float) -> list[tuple[str, Path]]:
     """Job ids and files in a folder that nobody has touched since `older_than` (seconds since 1970)."""
     found = []
