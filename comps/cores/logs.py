@@ -86,7 +86,9 @@ def configure(
     as_json = not stream.isatty() if as_json is None else as_json
     handler = logging.StreamHandler(stream)
     handler.setFormatter(JsonFormatter(service) if as_json else LineFormatter())
-    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    # Our own access log says more; httpx logs URLs, which can hold a user's text.
-    for noisy in ("uvicorn.access", "httpx", "httpcore", "multipart", "python_multipart"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    # The level is that of our own loggers. What libraries say below a warning can hold a user's text: URLs,
+    # parameters of queries, bodies.
+    for ours in ("comps", "services", "access"):
+        logging.getLogger(ours).setLevel(level.upper())
+    logging.getLogger("uvicorn.error").setLevel(logging.INFO)
