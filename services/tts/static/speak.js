@@ -182,7 +182,7 @@ export function curlOf({ fields, clip: file }, url) {
     ? [...Object.entries(fields).map(([name, value]) => `--form-string ${quoted(`${name}=${value}`)}`),
       `-F ${quoted(`reference_audio=@${file.name}`)}`]
     : ["-H 'Content-Type: application/json'", `-d ${quoted(JSON.stringify(fields))}`];
-  if (key()) parts.unshift("-H \"Authorization: Bearer $TTS_API_KEY\"");
+  if (key()) parts.unshift("-H \"Authorization: Bearer $SOVITS_API_KEY\"");
   return ["curl", url, ...parts, "-o spoken.wav"].join(" ");
 }
 

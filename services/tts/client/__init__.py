@@ -1,0 +1,1 @@
+"""The gateway from the outside: `tts`, on the command line."""
