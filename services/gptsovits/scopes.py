@@ -4,7 +4,12 @@ from comps.cores.keys.key import Scope
 from comps.cores.web.access import rule
 
 RULES = (
-    rule(None, r"/health|/v1/health_check|/docs|/docs-files/.*|/openapi\.json", "GET", "HEAD"),
+    rule(
+        None,
+        r"/health|/v1/health_check|/docs(/oauth2-redirect)?|/docs-files/.*|/openapi\.json",
+        "GET",
+        "HEAD",
+    ),
     rule(Scope.READ, r"/metrics|/models", "GET", "HEAD"),
     rule(Scope.READ, r"/speakers(/[^/]+)?", "GET", "HEAD"),
     rule(Scope.SPEAK, r"/process|/tts|/transfer|/phonemize"),
@@ -12,4 +17,6 @@ RULES = (
     rule(Scope.SPEAK, r"/|/v1/audio/speech"),
     # Profiles are made of what a speaker may send anyway, and the gateway moves them about.
     rule(Scope.SPEAK, r"/speakers/[^/]+", "PUT", "DELETE"),
+    # They change the voice that everybody else is given who names none.
+    rule(Scope.ADMIN, r"/change_refer|/set_refer_audio"),
 )

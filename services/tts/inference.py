@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+import logging
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -22,6 +23,8 @@ from comps.cores.proto.frames import FrameWithAudio, read_frames
 from comps.cores.proto.health import InferenceHealth, ModelHealth
 from comps.cores.proto.problems import Problem
 from comps.cores.proto.speakers import ProcessReply
+
+logger = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 5.0
 HEALTH_SECONDS = 3.0
@@ -173,6 +176,9 @@ class InferenceClient:
             problem = Problem.model_validate_json(body)
         except ValidationError as error:
             raise UpstreamNonsense(f"the inference service answered {reply.status_code}") from error
+        if problem.status in (401, 403):  # that is about the gateway, not about who asks it
+            logger.error("the inference service refuses the gateway: %s", problem.code)
+            raise UpstreamNonsense("the inference service does not accept the gateway's key (GPT_SOVITS_KEY)")
         raise refusal_of(problem, retry_after=_retry_after(reply))
 
 

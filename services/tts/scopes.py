@@ -5,7 +5,7 @@ from comps.cores.web.access import rule
 
 # The first that fits counts. Health and the page tell nothing of what people do; the page asks for a key.
 RULES = (
-    rule(None, r"/|/static/.*|/docs|/docs-files/.*|/openapi\.json", "GET", "HEAD"),
+    rule(None, r"/|/static/.*|/docs(/oauth2-redirect)?|/docs-files/.*|/openapi\.json", "GET", "HEAD"),
     rule(None, r"/health|/v1/health_check", "GET", "HEAD"),
     rule(Scope.READ, r"/metrics|/models|/speakers|/character_list", "GET", "HEAD"),
     rule(Scope.READ, r"/v1/models(/.*)?|/v1/audio/(voices|models)(/.*)?", "GET", "HEAD"),

@@ -9,11 +9,14 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import ValidationError
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.types import Receive, Scope, Send
 
 from comps.cores import errors, exchange, logs
 from comps.cores.proto.openai import OpenAIError, OpenAIErrorReply
 from comps.cores.proto.problems import FieldError, Problem
+from comps.cores.web.uploading import drain
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +60,7 @@ STATUS: dict[type[errors.SovitsError], int] = {
     errors.UpstreamUnavailable: 503,
 }
 
-# Errors that leave a body half read.
+# Errors that come while a body is still being sent.
 UNREAD = (errors.BodyTooLarge, errors.BodyTooSlow, errors.Overloaded, errors.AccessError)
 
 # What OpenAI's clients expect to read instead of our own names: type and code.
@@ -127,15 +130,27 @@ def error_response(error: Exception, *, path: str, form: ErrorForm | None = None
             "Retry-After": str(max(1, math.ceil(seconds))),
             "retry-after-ms": str(int(seconds * 1000)),
         }
-    if isinstance(error, UNREAD):
+    is_unread = isinstance(error, UNREAD)
+    if is_unread:
         headers["Connection"] = "close"  # the rest of the body is not wanted
+    reply = EarlyResponse if is_unread and not isinstance(error, errors.BodyTooSlow) else JSONResponse
     if form is not None:
         status, told = form(problem)
-        return JSONResponse(told, status, headers)
+        return reply(told, status, headers)
     if path.startswith("/v1/"):
-        return JSONResponse(_openai(problem).model_dump(), problem.status, headers)
+        return reply(_openai(problem).model_dump(), problem.status, headers)
     body = problem.model_dump(exclude_none=True)
-    return JSONResponse(body, problem.status, headers, media_type=PROBLEM_MEDIA_TYPE)
+    return reply(body, problem.status, headers, media_type=PROBLEM_MEDIA_TYPE)
+
+
+class EarlyResponse(JSONResponse):
+    """A refusal while the client still sends. To hang up at once would lose it: so the rest is read first."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # Who expects to be asked to continue has not sent anything yet.
+        if scope["type"] == "http" and "expect" not in Headers(scope=scope):
+            await drain(receive)
+        await super().__call__(scope, receive, send)
 
 
 def install(app: FastAPI) -> None:

@@ -3,15 +3,32 @@
 import asyncio
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from starlette.types import Message, Receive
 
+from comps.constants import MIB
 from comps.cores.errors import BodyTooLarge, BodyTooSlow, Overloaded
+
+# How much of a refused body is still read, so that a client who is sending it gets to read the refusal.
+DRAINED_BYTES = 64 * MIB
+DRAINED_SECONDS = 2.0
 
 # The longest pause between two pieces of a body.
 IDLE_SECONDS = 15.0
+
+
+async def drain(receive: Receive) -> None:
+    """Throw away what remains of a body, within bounds."""
+    n_bytes = 0
+    with suppress(TimeoutError):
+        async with asyncio.timeout(DRAINED_SECONDS):
+            while n_bytes < DRAINED_BYTES:
+                message = await receive()
+                n_bytes += len(message.get("body", b""))
+                if not message.get("more_body", False):
+                    return
 
 
 @dataclass
@@ -34,17 +51,20 @@ class BodyLimits:
         """`receive`, raising `BodyTooLarge`, `BodyTooSlow` or `Overloaded`; what it took is given back."""
         n_bytes = 0
         deadline = time.monotonic() + self.max_seconds
-        is_complete = False
+        is_complete = is_refused = False
 
         async def counted() -> Message:
-            nonlocal n_bytes, is_complete
-            if is_complete:  # from here on it waits for the client to hang up, which may take its time
+            nonlocal n_bytes, is_complete, is_refused
+            if is_complete or is_refused:
+                # Complete: it waits for the client to hang up, which may take its time. Refused: the rest is
+                # thrown away by whoever asks for it.
                 return await receive()
             message = await self._in_time(receive, deadline)
             is_complete = message["type"] != "http.request" or not message.get("more_body", False)
             if arrived := len(message.get("body", b"")):
                 n_bytes += arrived
                 self.held_bytes += arrived
+                is_refused = n_bytes > self.max_bytes or self.held_bytes > self.max_held_bytes
                 if n_bytes > self.max_bytes:
                     raise self._too_large()
                 if self.held_bytes > self.max_held_bytes:
