@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from comps.gptsovits.engine.synthesis import Edges, Slice, vits_slices, vocoded
+from comps.gptsovits.engine.synthesis import WINDOW_SECONDS, Edges, FrameNoise, Slice, vits_slices, vocoded
 from comps.gptsovits.networks.vits.decoder import VitsDecoder
 from tests.engine.small import DECODER_CONFIG, N_BINS, SAMPLE_RATE
 
@@ -28,15 +28,31 @@ def test_slices_join_to_the_whole(decoder: VitsDecoder, n_tokens: int, speed: fl
     tokens = torch.randint(N_BINS, (1, n_tokens), generator=g)
     phonemes = torch.randint(700, (1, 12), generator=g)
     style = torch.randn(1, DECODER_CONFIG.style_dim, 1, generator=g)
-    noise = torch.randn(decoder.noise_shape(n_tokens, speed), generator=generator())
+    _, n_channels, n_frames = decoder.noise_shape(n_tokens, speed)
+    noise = FrameNoise(generator(), n_channels).first(n_frames)
     whole = decoder.decode(tokens, phonemes, style, noise, speed=speed)[0]
     parts = list(
-        vits_slices(decoder, tokens, phonemes, style, generator(), sample_rate=SAMPLE_RATE, speed=speed)
+        vits_slices(
+            decoder,
+            tokens,
+            phonemes,
+            style,
+            generator(),
+            sample_rate=SAMPLE_RATE,
+            speed=speed,
+            window_seconds=WINDOW_SECONDS,
+        )
     )
     assert [part.is_last for part in parts] == [False] * (len(parts) - 1) + [True]
     assert len(parts[0].samples) <= SAMPLE_RATE // 2
     joined = torch.cat([part.samples for part in parts])
     torch.testing.assert_close(joined, whole, rtol=1e-3, atol=2e-5)
+
+
+def test_the_noise_of_the_first_frames_does_not_depend_on_how_many_follow() -> None:
+    few, many = FrameNoise(generator(), 16), FrameNoise(generator(), 16)
+    assert torch.equal(few.first(3), many.first(200)[..., :3])
+    assert torch.equal(few.first(77), many.first(77))
 
 
 @torch.inference_mode()

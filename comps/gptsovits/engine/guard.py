@@ -29,6 +29,10 @@ LONGEST_LOOP = 48  # tokens that repeat those `period` earlier
 PERIODS = range(2, 25)
 MIN_TOKENS_FOR_SHARE, LARGEST_SHARE = 48, 0.6  # of one token in the whole segment
 
+# While a segment is still being decoded, what could become a fault is not spoken yet:
+DOUBTFUL_RUN, DOUBTFUL_LOOP = 12, 24  # it has begun to repeat itself, which may be a pause;
+DOUBTFUL_MULTIPLE = 1.3  # or it is longer than most, and has not ended.
+
 
 class Fault(StrEnum):
     """What is wrong with a segment's tokens; the value is the middle of a sentence."""
@@ -88,6 +92,21 @@ def _repeats_from(tokens: Sequence[int], period: int) -> int | None:
         if length + period >= longest and length > period:
             return i - length - period + 1
     return None
+
+
+def n_sound(tokens: Sequence[int], n_phonemes: int, rate: float = TOKENS_PER_PHONEME) -> int:
+    """How many tokens of a segment that has not ended yet are beyond doubt."""
+    starts = [_tail_repeats_from(tokens, 1, DOUBTFUL_RUN)]
+    starts += [_tail_repeats_from(tokens, period, DOUBTFUL_LOOP) for period in PERIODS]
+    return min([int(DOUBTFUL_MULTIPLE * expected_tokens(n_phonemes, rate)), *starts])
+
+
+def _tail_repeats_from(tokens: Sequence[int], period: int, longest: int) -> int:
+    """Where a repetition begins that lasts to the end so far; the end where there is none."""
+    n, length = len(tokens), 0
+    while length + period < n and tokens[n - 1 - length] == tokens[n - 1 - length - period]:
+        length += 1
+    return n - length - period if length + period >= longest and length >= period else n
 
 
 def salvaged(tokens: Sequence[int]) -> list[int]:

@@ -11,6 +11,7 @@ from comps.gptsovits.engine import guard
 from comps.gptsovits.engine.features import bert_features
 from comps.gptsovits.engine.handle import Handle
 from comps.gptsovits.engine.outlet import Outlet
+from comps.gptsovits.engine.pacing import Cuts
 from comps.gptsovits.engine.request import SpeechOptions
 from comps.gptsovits.engine.sampling import History, Sampler
 from comps.gptsovits.engine.scheduler import Key
@@ -19,6 +20,7 @@ from comps.gptsovits.engine.segments import Segment
 from comps.gptsovits.engine.sequence import Sequence
 from comps.gptsovits.engine.source import Source
 from comps.gptsovits.model import Model
+from comps.gptsovits.networks.vits.decoder import VitsDecoder
 from comps.gptsovits.voice import Voice
 
 
@@ -47,6 +49,8 @@ class Job:
     has_begun: bool = False
     n_decoder_threads: int = 1
     attempts: dict[int, list[Attempt]] = field(default_factory=dict)  # faulty ones, by segment
+    said: dict[int, list[int]] = field(default_factory=dict)  # tokens all attempts begin with, by segment
+    cuts: dict[int, Cuts] = field(default_factory=dict)  # of segments that are spoken while they are decoded
 
     @property
     def deadline(self) -> float:
@@ -64,14 +68,20 @@ class Job:
         return self.outlet.sent_seconds - (now - self.first_audio_at)
 
     def sequence(self, index: int) -> Sequence:
-        """The next attempt at a segment. The first depends on the request and its seed alone."""
+        """The next attempt at a segment. The first depends on the request and its seed alone.
+
+        What has been spoken of an earlier one is kept: the next goes on from there.
+        """
         segment, voice, t2s = self.segments[index], self.voice, self.model.t2s
         device = self.model.device
         attempt = len(self.attempts.get(index, ()))
-        prompt = torch.from_numpy(voice.prompt_tokens.copy()).long().to(device)
+        said = self.said.get(index, [])
+        prompt = torch.tensor([*voice.prompt_tokens.tolist(), *said], dtype=torch.long, device=device)
         phonemes = torch.tensor([*voice.prompt_phonemes.tolist(), *segment.phonemes], device=device)
         n_tokens = self.options.n_tokens
         rate = guard.speaking_rate(voice.seconds, len(voice.prompt_phonemes))
+        history = History.of_prompt(prompt, t2s.config.vocab_size)
+        history.n_new = len(said)
         return Sequence(
             key=Key(self.id, index),
             phonemes=phonemes,
@@ -80,24 +90,45 @@ class Job:
             n_phonemes=len(segment.phonemes),
             sampler=Sampler.of(self.options, t2s.config.end_token),
             generator=torch.Generator().manual_seed(derived_seed(self.seed, index, attempt, "tokens")),
-            history=History.of_prompt(prompt, t2s.config.vocab_size),
+            history=history,
             max_tokens=n_tokens or guard.max_tokens(len(segment.phonemes), rate),
             rate=rate,
             is_guarded=n_tokens is None,
             attempt=attempt,
+            tokens=list(said),
+            n_said=len(said),
+            cuts=self._cuts(index),
         )
+
+    def _cuts(self, index: int) -> Cuts | None:
+        if not self.options.stream or not isinstance(self.model.decoder, VitsDecoder):
+            return None
+        if index not in self.cuts:
+            # The fastest speech there is: what comes before is rather longer than expected.
+            earlier = (
+                self.options.n_tokens or guard.FASTEST * len(segment.phonemes)
+                for segment in self.segments[:index]
+            )
+            self.cuts[index] = Cuts(n_before=int(sum(earlier)))
+        return self.cuts[index]
 
     def noise(self, index: int) -> torch.Generator:
         """The source of a segment's acoustic noise."""
         return torch.Generator().manual_seed(derived_seed(self.seed, index, "noise"))
 
     def fail_attempt(self, sequence: Sequence, fault: guard.Fault) -> None:
-        strange = guard.strangeness(sequence.tokens, sequence.n_phonemes, fault, sequence.rate)
-        attempt = Attempt(strange, guard.salvaged(sequence.tokens), fault)
-        self.attempts.setdefault(sequence.key.segment, []).append(attempt)
+        index, tokens = sequence.key.segment, sequence.tokens
+        strange = guard.strangeness(tokens, sequence.n_phonemes, fault, sequence.rate)
+        n_kept = sequence.cuts.n_kept if sequence.cuts is not None else 0
+        self.said[index] = tokens[:n_kept]
+        kept = tokens[: max(n_kept, len(guard.salvaged(tokens)))]
+        self.attempts.setdefault(index, []).append(Attempt(strange, kept, fault))
 
     def best_attempt(self, index: int) -> Attempt:
-        return min(self.attempts[index], key=lambda attempt: attempt.strangeness)
+        """The least strange of those that begin with what has been said; the latest does."""
+        said = self.said[index]
+        fitting = [attempt for attempt in self.attempts[index] if attempt.tokens[: len(said)] == said]
+        return min(fitting, key=lambda attempt: attempt.strangeness)
 
     def _bert(self, segment: Segment) -> Tensor | None:
         """Features of prompt and segment; None where all of them are zeros."""

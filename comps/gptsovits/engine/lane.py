@@ -68,6 +68,11 @@ class Lane:
                 sequences.append(admitted)
         return done, failures, len(sequences)
 
+    @property
+    def live(self) -> list[Sequence]:
+        """Running sequences that are spoken while they are decoded."""
+        return [sequence for sequence in self._sequences.values() if sequence.cuts is not None]
+
     def finish(self, sequence: Sequence) -> None:
         del self._sequences[sequence.key]
         self.scheduler.finish(sequence.key)

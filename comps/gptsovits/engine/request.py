@@ -35,6 +35,8 @@ class SpeechOptions:
     deadline_seconds: float = 300.0
     # A word → how it is said: phones (ARPAbet, pinyin, …) or a respelling. Not part of the hash.
     pronunciations: Mapping[str, str] = field(default_factory=dict, hash=False)
+    # Speak a segment while it is still being decoded: sooner, and not quite the same samples as without.
+    stream: bool = False
     n_tokens: int | None = None  # exactly so many tokens a segment, instead of the model's own end
 
     def __post_init__(self) -> None:
@@ -49,6 +51,8 @@ class SpeechOptions:
         for name in ("seed", "top_k", "sample_steps", "n_tokens"):
             if getattr(self, name) is not None and not isinstance(getattr(self, name), int):
                 raise InvalidOption(f"{name} is an integer, not {getattr(self, name)!r}")
+        if not isinstance(self.stream, bool):
+            raise InvalidOption(f"stream is true or false, not {self.stream!r}")
         if len(self.pronunciations) > MAX_PRONUNCIATIONS:
             raise InvalidOption(f"at most {MAX_PRONUNCIATIONS:,} pronunciations are read")
         for word, said in self.pronunciations.items():

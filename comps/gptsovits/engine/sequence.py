@@ -7,6 +7,7 @@ from torch import Tensor
 
 from comps.cores.errors import SynthesisFailed
 from comps.gptsovits.engine import guard
+from comps.gptsovits.engine.pacing import Cuts
 from comps.gptsovits.engine.sampling import History, Sampler
 from comps.gptsovits.engine.scheduler import Key
 
@@ -16,7 +17,11 @@ CHECK_EVERY = 16
 
 @dataclass
 class Sequence:
-    """`phonemes [P]` are the prompt's and then the segment's own, of which there are `n_phonemes`."""
+    """`phonemes [P]` are the prompt's and then the segment's own, of which there are `n_phonemes`.
+
+    With `cuts`, the segment is spoken while it is being decoded. An attempt at a segment whose beginning has
+    been spoken has those tokens in its `prompt` and `tokens` from the start.
+    """
 
     key: Key
     phonemes: Tensor
@@ -33,11 +38,13 @@ class Sequence:
     tokens: list[int] = field(default_factory=list)
     has_ended: bool = False
     is_stuck: bool = False
+    cuts: Cuts | None = None
+    n_said: int = 0  # of `tokens`, by an earlier attempt
 
     @property
     def n_positions(self) -> int:
         """Positions that the sequence takes up in the cache at most."""
-        return len(self.phonemes) + len(self.prompt) + self.max_tokens
+        return len(self.phonemes) + len(self.prompt) + self.max_tokens - self.n_said
 
     @property
     def is_done(self) -> bool:
@@ -55,6 +62,13 @@ class Sequence:
         self.history.append(draw.token)
         if self.is_guarded and len(self.tokens) % CHECK_EVERY == 0:
             self.is_stuck = guard.stuck_from(self.tokens) is not None
+        if self.cuts is not None and len(self.tokens) >= self.cuts.needed <= self._n_sound():
+            self.cuts.advance()
+
+    def _n_sound(self) -> int:
+        if not self.is_guarded:
+            return len(self.tokens)
+        return guard.n_sound(self.tokens, self.n_phonemes, self.rate)
 
     @property
     def fault(self) -> guard.Fault | None:

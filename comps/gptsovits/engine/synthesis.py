@@ -10,6 +10,7 @@ on both sides (networks/vocoders/margins.py); the windows join to what the whole
     window 3                  ccc[=============]ccc     c: context
 """
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -23,8 +24,14 @@ from comps.gptsovits.networks.vocoders.hifigan import HifiGanConfig
 
 # Short at first, so that sound begins soon; then long, so that little of the work is context.
 WINDOW_SECONDS = (0.5, 1.0, 2.0)
+# Where nobody waits for the first of it; others wait for their turn no longer than for one window.
+WHOLE_WINDOW_SECONDS = (2.0,)
 # BigVGAN looks so far that short windows would be mostly context.
 BIGVGAN_WINDOW_SECONDS = (1.0, 3.0)
+# Windows have few lengths, in frames: multiples of the one while they are short, then of the other. A CPU's
+# kernels are made for each length, which takes as long as half a second of audio does.
+LENGTH_STEPS = (8, 16)
+
 # Frames `[1, C, F]`, of which so many at the two ends are context, to samples `[1, N]`.
 Vocode = Callable[[Tensor, tuple[int, int]], Tensor]
 
@@ -37,6 +44,20 @@ class Slice:
     is_last: bool
 
 
+class FrameNoise:
+    """Standard normal noise, drawn frame by frame: the first frames are the same however many follow."""
+
+    def __init__(self, generator: torch.Generator, n_channels: int) -> None:
+        self._generator, self._n_channels = generator, n_channels
+        self._frames: list[Tensor] = []
+
+    def first(self, n: int) -> Tensor:
+        """Of the first n frames, `[1, Z, n]`."""
+        while len(self._frames) < n:
+            self._frames.append(torch.randn(self._n_channels, generator=self._generator))
+        return torch.stack(self._frames[:n], -1)[None]
+
+
 def vits_slices(
     decoder: VitsDecoder,
     tokens: Tensor,
@@ -46,17 +67,18 @@ def vits_slices(
     *,
     sample_rate: int,
     speed: float = 1.0,
+    window_seconds: Sequence[float] = WHOLE_WINDOW_SECONDS,
 ) -> Iterator[Slice]:
     """Slices of the samples of tokens `[1, S]`, phonemes `[1, P]` in `style [1, G, 1]`."""
-    noise = torch.randn(decoder.noise_shape(tokens.shape[-1], speed), generator=generator).to(style)
+    _, n_channels, n_frames = decoder.noise_shape(tokens.shape[-1], speed)
+    noise = FrameNoise(generator, n_channels).first(n_frames).to(style)
     latent = decoder.latent(tokens, phonemes, style, noise, speed=speed)  # [1, Z, F]
-    config = decoder.config.vocoder
     yield from vocoded(
         [latent],
         lambda frames, context: decoder.vocoder(frames, style, context=context),
-        config,
+        decoder.config.vocoder,
         sample_rate=sample_rate,
-        window_seconds=WINDOW_SECONDS,
+        window_seconds=window_seconds,
     )
 
 
@@ -105,20 +127,48 @@ def vocoded(
 
     Where the cuts fall depends on the lengths alone, never on time: equal frames give equal samples.
     """
-    hop, context = config.hop_length, config.context_frames
-    sizes = [max(1, round(seconds * sample_rate / hop)) for seconds in window_seconds]
+    sizes = window_sizes(config, sample_rate=sample_rate, window_seconds=window_seconds)
     frames: Tensor | None = None
-    done = n_windows = 0
+    done = 0
     for piece, is_last in _flagged(pieces):
         frames = piece if frames is None else torch.cat([frames, piece], -1)
-        available = frames.shape[-1] if is_last else frames.shape[-1] - context
+        available = frames.shape[-1] if is_last else frames.shape[-1] - config.context_frames
         while done < available:
-            stop = min(available, done + sizes[min(n_windows, len(sizes) - 1)])
-            left = min(done, context)
-            right = min(frames.shape[-1] - stop, context)
-            samples = vocode(frames[..., done - left : stop + right], (left, right))[0]
+            stop = min(available, done + next(sizes))
+            samples = window(frames, done, stop, vocode, config)
             yield Slice(samples, is_last and stop == available)
-            done, n_windows = stop, n_windows + 1
+            done = stop
+
+
+def window_sizes(
+    config: HifiGanConfig | BigVganConfig, *, sample_rate: int, window_seconds: Sequence[float]
+) -> Iterator[int]:
+    """In frames, without end: the last of `window_seconds` holds for all that follow."""
+    sizes = [_rounded(seconds * sample_rate / config.hop_length) for seconds in window_seconds]
+    return itertools.chain(sizes, itertools.repeat(sizes[-1]))
+
+
+def _rounded(n_frames: float) -> int:
+    step = LENGTH_STEPS[n_frames > LENGTH_STEPS[-1] * 2]
+    return max(step, round(n_frames / step) * step)
+
+
+def window(
+    frames: Tensor, start: int, stop: int, vocode: Vocode, config: HifiGanConfig | BigVganConfig
+) -> Tensor:
+    """Samples `[n]` of frames start … stop of `[1, C, F]`, which knows the frames around them.
+
+    The last window may end anywhere: where there is room it begins earlier than asked, so that its length is
+    one of few.
+    """
+    context, n = config.context_frames, stop - start
+    spare = -n % LENGTH_STEPS[n > LENGTH_STEPS[-1] * 2] if stop == frames.shape[-1] else 0
+    if start - spare < context:
+        spare = 0
+    left = min(start - spare, context)
+    right = min(frames.shape[-1] - stop, context)
+    samples = vocode(frames[..., start - spare - left : stop + right], (left, right))[0]
+    return samples[spare * config.hop_length :]
 
 
 def _flagged(pieces: Iterable[Tensor]) -> Iterator[tuple[Tensor, bool]]:

@@ -21,7 +21,7 @@ from comps.gptsovits.engine.sequence import Sequence
 from comps.gptsovits.engine.shares import Shares
 from comps.gptsovits.engine.stats import Counters
 from comps.gptsovits.engine.transfer import transfer_utterance
-from comps.gptsovits.engine.utterance import Utterance
+from comps.gptsovits.engine.utterance import LiveUtterance, Utterance
 from comps.gptsovits.model import Model
 
 logger = logging.getLogger(__name__)
@@ -145,8 +145,9 @@ class Worker:
         self._admit_transfers()
         lanes = [lane for lane in self._lanes.values() if not lane.scheduler.is_idle]
         began = time.monotonic()
-        if self._shares.audio_is_next(tokens=bool(lanes), audio=bool(self._utterances)):
-            utterance = min(self._utterances, key=lambda u: self._due(u, began))
+        ready = [utterance for utterance in self._utterances if utterance.is_ready]
+        if self._shares.audio_is_next(tokens=bool(lanes), audio=bool(ready)):
+            utterance = min(ready, key=lambda u: self._due(u, began))
             pressed = (utterance.job.slack_seconds(began) or 0.0) < 1.0 and not utterance.job.is_listening
             self._speak(utterance)
             seconds = time.monotonic() - began
@@ -175,9 +176,30 @@ class Worker:
         self._counters.tokens(n_tokens)
         for failure in failures:
             self._drop(failure.request, failure.error)
+        for sequence in lane.live:
+            self._hear(sequence)
         for sequence in done:
             if sequence.key.request in self._jobs:
                 self._settle(lane, sequence)
+
+    def _hear(self, sequence: Sequence) -> None:
+        """What a sequence has passed a cut with can be spoken."""
+        job, cuts = self._jobs.get(sequence.key.request), sequence.cuts
+        if job is None or cuts is None or cuts.n_passed == cuts.n_heard:
+            return
+        try:
+            self._live(job, sequence.key.segment).slices.hear(sequence.tokens[: cuts.n_kept], cuts.last)
+            cuts.n_heard = cuts.n_passed
+        except Exception as error:
+            self._drop(job.id, error)
+
+    def _live(self, job: Job, segment: int) -> LiveUtterance:
+        for utterance in self._utterances:
+            if isinstance(utterance, LiveUtterance) and utterance.job is job and utterance.segment == segment:
+                return utterance
+        live = LiveUtterance.begin(job, segment)
+        self._utterances.append(live)
+        return live
 
     def _admit_transfers(self) -> None:
         """They need no rows; at most as many go on at once as there are rows all the same."""
@@ -214,7 +236,10 @@ class Worker:
             )
         lane.finish(sequence)
         try:
-            self._utterances.append(Utterance.of(job, index, tokens))
+            if sequence.cuts is not None and sequence.cuts.n_passed:
+                self._live(job, index).slices.finish(tokens)
+            else:
+                self._utterances.append(Utterance.of(job, index, tokens))
         except Exception as error:
             self._drop(job.id, error)
 

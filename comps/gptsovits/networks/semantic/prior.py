@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -64,6 +65,11 @@ class SemanticPrior(nn.Module):
         hidden = self.encode(content, phonemes, style, content_mask, text_mask)
         return self.gaussian(stretched(hidden, speed), hidden, content_mask if speed == 1.0 else None)
 
+    def read(self, phonemes: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Phonemes `[B, P]` that know their neighbours, `[B, C, P]`."""
+        text: Tensor = self.text_encoder(self.text_embedding(phonemes).transpose(1, 2), mask)
+        return text
+
     def encode(
         self,
         content: Tensor,
@@ -72,16 +78,18 @@ class SemanticPrior(nn.Module):
         content_mask: Tensor | None = None,
         text_mask: Tensor | None = None,
         *,
+        text: Tensor | None = None,
         lookahead: int = 0,
     ) -> Tensor:
-        """Joint content and text, `[B, C, F]`.
+        """Joint content and text, `[B, C, F]`. `text` is what `read` made of the phonemes, if that is known.
 
         `lookahead` frames at the end are seen by the attention to text but not by the last encoder:
         streaming passes repeated frames there, so that a chunk's end is not taken for the sentence's.
         """
         content = masked(self.content_in(masked(content, content_mask)), content_mask)
         content = self.content_encoder(content, content_mask)
-        text = self.text_encoder(self.text_embedding(phonemes).transpose(1, 2), text_mask)
+        if text is None:
+            text = self.read(phonemes, text_mask)
         joint = self.mrte(content, text, style, content_mask, text_mask)
         if lookahead:
             joint = joint[..., :-lookahead]
@@ -102,3 +110,19 @@ def stretched(hidden: Tensor, speed: float) -> Tensor:
     if speed == 1.0:
         return hidden
     return F.interpolate(hidden, size=stretched_length(hidden.shape[-1], speed), mode="linear")
+
+
+def stretched_between(hidden: Tensor, speed: float, start: int, stop: int) -> Tensor:
+    """Frames start … stop of `hidden [B, C, F]` spoken `speed` times as fast, however long it will become.
+
+    `stretched` sets its pace by the length of the whole, and differs by less than a frame.
+    """
+    if speed == 1.0:
+        return hidden[..., start:stop]
+    last = hidden.shape[-1] - 1
+    frames = torch.arange(start, stop, dtype=torch.float32, device=hidden.device)
+    places = ((frames + 0.5) * speed - 0.5).clamp(0.0, last)
+    left = places.floor().long()
+    return torch.lerp(
+        hidden[..., left], hidden[..., (left + 1).clamp(max=last)], (places - left).to(hidden.dtype)
+    )

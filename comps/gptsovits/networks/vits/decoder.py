@@ -6,7 +6,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from comps.gptsovits.networks.semantic.prior import PriorConfig, SemanticPrior, stretched_length
+from comps.gptsovits.networks.semantic.prior import (
+    PriorConfig,
+    SemanticPrior,
+    stretched_between,
+    stretched_length,
+)
 from comps.gptsovits.networks.semantic.quantizer import SemanticQuantizer
 from comps.gptsovits.networks.semantic.style import SpeakerFusion, StyleEncoder
 from comps.gptsovits.networks.vits.coupling import CouplingFlow
@@ -36,6 +41,11 @@ class VitsConfig:
     @property
     def samples_per_token(self) -> int:
         return self.vocoder.hop_length * self.token_stride
+
+    @property
+    def flow_reach(self) -> int:
+        """How many frames away from its own the inverse flow looks."""
+        return self.n_flows * self.n_flow_layers * (self.flow_kernel_size // 2)
 
 
 class VitsDecoder(nn.Module):
@@ -97,6 +107,30 @@ class VitsDecoder(nn.Module):
         prior = self.prior(self.content(tokens), phonemes, self.prior_style(style), speed=speed)
         sample = prior.mean + noise * prior.log_std.exp() * NOISE_SCALE
         return self.flow.inverse(sample, style)
+
+    def latent_between(
+        self,
+        tokens: Tensor,
+        phonemes: Tensor,
+        style: Tensor,
+        noise: Tensor,
+        *,
+        start: int,
+        stop: int,
+        text: Tensor | None = None,
+        speed: float = 1.0,
+    ) -> Tensor:
+        """Frames start … stop of the vocoder's input, from the tokens `[1, S]` that are there so far.
+
+        `noise [1, Z, >= stop]` begins with the first frame. `text` is the prior's reading of the phonemes, if
+        that is known.
+        """
+        style_in = self.prior_style(style)
+        hidden = self.prior.encode(self.content(tokens), phonemes, style_in, text=text)
+        first = max(0, start - self.config.flow_reach)
+        prior = self.prior.gaussian(stretched_between(hidden, speed, first, stop), hidden)
+        sample = prior.mean + noise[..., first:stop] * prior.log_std.exp() * NOISE_SCALE
+        return self.flow.inverse(sample, style)[..., start - first :]
 
     def decode(
         self, tokens: Tensor, phonemes: Tensor, style: Tensor, noise: Tensor, *, speed: float = 1.0
