@@ -51,8 +51,8 @@ class GatewaySettings(ServiceSettings):
     )
     database_url: SecretStr | None = Field(
         default=None,
-        description="where jobs are kept: any URL of SQLAlchemy's asyncio side; SQLite beside the profiles if"
-        " not given",
+        description="where jobs are kept: `postgresql://…` (extra `postgres`) or `sqlite:///…`; SQLite in the"
+        " state folder if not given",
     )
     default_voice: str | None = Field(
         default=None, description="spoken in when a request names no voice; the first by name if not given"

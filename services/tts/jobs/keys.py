@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from fastapi import Header
 from pydantic import BaseModel
 
+from comps.cores import exchange
 from comps.cores.errors import IdempotencyKeyReused
 from comps.cores.web.bodies import Uploads
 from services.tts.jobs.record import JobRecord
@@ -37,11 +38,13 @@ class IdempotencyKey:
 
 
 def key_of(
-    value: str | None, body: BaseModel, uploaded: Uploads | None = None, *, route: str, caller: str = ""
+    value: str | None, body: BaseModel, uploaded: Uploads | None = None, *, route: str
 ) -> IdempotencyKey | None:
-    """The key of a request to `route`; every caller has keys of its own. None if the client gave no key."""
+    """The key of a request to `route`; every API key has keys of its own. None if the client gave no key."""
     if value is None:
         return None
+    here = exchange.current.get()
+    caller = here.caller.sha256 if here is not None and here.caller is not None else ""
     files = uploaded.files if uploaded is not None else {}
     facts: Mapping[str, Any] = {
         "route": route,

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
@@ -17,6 +17,7 @@ from services.tts.jobs.schema import FINAL, gateways, jobs
 
 WELL_FORMED_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 SERVER_ERROR = 500
+MAX_PARAMETERS = 1_000
 
 # What a job's owner tells of it while it runs, and what is only known when it ends.
 PROGRESS = (
@@ -188,14 +189,18 @@ class JobStore:
         surplus = and_(finished, or_(ended < older_than, jobs.c.id.not_in(newest)))
         async with self._database.writing() as connection:
             removed = [record_of(row) for row in await connection.execute(select(jobs).where(surplus))]
-            if removed:
-                await connection.execute(delete(jobs).where(jobs.c.id.in_([record.id for record in removed])))
+            for some in _portions([record.id for record in removed]):
+                await connection.execute(delete(jobs).where(jobs.c.id.in_(some)))
         return removed
 
     async def known(self, ids: Collection[str]) -> set[str]:
         """Those of `ids` that are jobs."""
+        found: set[str] = set()
         async with self._database.reading() as connection:
-            return set((await connection.execute(select(jobs.c.id).where(jobs.c.id.in_(ids)))).scalars())
+            for some in _portions(list(ids)):
+                query = select(jobs.c.id).where(jobs.c.id.in_(some))
+                found.update((await connection.execute(query)).scalars())
+        return found
 
     async def _one(self, query: Select[Any]) -> JobRecord | None:
         async with self._database.reading() as connection:
@@ -222,6 +227,12 @@ def keeps_key(record: JobRecord) -> bool:
     if record.state is JobState.FAILED:
         return bool(record.problem) and int((record.problem or {})["status"]) < SERVER_ERROR
     return record.state is not JobState.CANCELLED
+
+
+def _portions(ids: list[str]) -> Iterator[list[str]]:
+    """Databases take only so many parameters at once."""
+    for start in range(0, len(ids), MAX_PARAMETERS):
+        yield ids[start : start + MAX_PARAMETERS]
 
 
 def _is_owned(record: JobRecord) -> ColumnElement[bool]:

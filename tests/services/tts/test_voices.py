@@ -2,6 +2,7 @@ import json
 
 import httpx
 
+from services.tts.settings import GatewaySettings
 from tests.services.clips import CLIP, OTHER_CLIP, voiced, wav
 from tests.services.fakes import FakeEngine
 
@@ -73,3 +74,49 @@ def test_a_voice_says_words_its_own_way_unless_the_request_says_otherwise(
     assert client.post("/tts", json=wish).status_code == 200
     said = engine.requests[-1].options.pronunciations
     assert said == {"tomato": "T AH0 M AA1 T OW0", "data": "D EY1 T AH0"}
+
+
+def test_each_of_a_voices_clips_can_be_played(client: httpx.Client) -> None:
+    both = [("audio", ("a", CLIP)), ("audio", ("b", OTHER_CLIP))]
+    made = client.post("/voices", data={"name": "two"}, files=both).json()
+    assert made["n_clips"] == 2
+    played = [client.get("/voices/two/audio", params={"clip": n}) for n in (0, 1, 2)]
+    assert [reply.status_code for reply in played] == [200, 200, 404]
+    assert [reply.content for reply in played[:2]] == [CLIP, OTHER_CLIP]
+    assert client.get("/voices/two/audio").content == CLIP
+
+
+def test_a_voice_may_be_bound_to_a_model_that_is_not_there_yet(client: httpx.Client) -> None:
+    sent = {"name": "ada", "model": "ada-e15"}
+    assert client.post("/voices", data=sent, files={"audio": CLIP}).json()["model"] == "ada-e15"
+    assert client.get("/voices/ada").json()["model"] == "ada-e15"
+    refused = client.post("/tts", json={"text": "hi", "voice": "ada"})
+    assert (refused.status_code, refused.json()["code"]) == (404, "model_not_found")
+    assert client.post("/tts", json={"text": "hi", "voice": "ada", "model": "fake"}).status_code == 200
+
+
+def test_deleting_a_voice_forgets_every_profile_of_its_clips(
+    client: httpx.Client, engine: FakeEngine, settings: GatewaySettings, inference: str
+) -> None:
+    client.post("/voices", data={"name": "ada"}, files={"audio": CLIP})
+    client.post("/voices", data={"name": "bea"}, files={"audio": OTHER_CLIP})
+    said = [
+        client.post("/tts", json={"text": "hi", "voice": "ada"}),
+        client.post("/tts", json={"text": "hi", "voice": "ada", "reference_text": "other words"}),
+        client.post("/tts", json={"text": "hi", "voice": "bea"}),
+    ]
+    speakers = [reply.headers["X-Speaker-Id"] for reply in said]
+    assert len(set(speakers)) == 3
+    folder = settings.state_folder / "profiles"
+    assert len(list(folder.iterdir())) == 3
+    assert client.delete("/voices/ada").status_code == 204
+    assert len(list(folder.iterdir())) == 1
+    known = [httpx.get(f"{inference}/speakers/{speaker}").status_code for speaker in speakers]
+    assert known == [404, 404, 200]
+    for speaker in speakers[:2]:
+        assert client.post("/tts", json={"text": "hi", "speaker_id": speaker}).status_code == 404
+    text = client.get("/metrics").text
+    assert "tts_profile_cache_entries 1.0" in text
+    assert "tts_profile_cache_hit_ratio 0.0" in text
+    client.post("/tts", json={"text": "hi", "voice": "bea"})
+    assert "tts_profile_cache_hit_ratio 0.25" in client.get("/metrics").text
