@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from comps.gptsovits.engine.noise import Noise
 from comps.gptsovits.engine.sampling import History, Sampler
 from comps.gptsovits.networks.t2s import T2S
 from comps.gptsovits.networks.t2s.block import Block
@@ -24,7 +25,7 @@ def speak_tokens(
     phonemes: Tensor,
     prompt: Tensor,
     sampler: Sampler,
-    generator: torch.Generator,
+    noise: Noise,
     *,
     max_tokens: int,
 ) -> list[int]:
@@ -36,7 +37,7 @@ def speak_tokens(
     tokens: list[int] = []
     while True:
         logits, past = _forward(t2s, x, past, mask)
-        draw = sampler.draw(logits, history, generator)
+        draw = sampler.draw(logits, history, noise)
         if draw.is_end:
             return tokens
         tokens.append(draw.token)

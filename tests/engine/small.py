@@ -1,12 +1,16 @@
 """A complete model small enough to run hundreds of times in a test, with random weights."""
 
+from collections.abc import Generator
 from dataclasses import replace
 
 import numpy as np
+import pytest
 import torch
+from torch import Tensor
 
 from comps.cores.audio.waveform import Waveform
 from comps.gptsovits.model import Model
+from comps.gptsovits.native import Library, load_library
 from comps.gptsovits.networks.encoders.content import ContentEncoder
 from comps.gptsovits.networks.semantic.prior import PriorConfig
 from comps.gptsovits.networks.t2s import T2S, T2SConfig
@@ -98,3 +102,21 @@ def clip(seed: int = 0, seconds: float = 3.5, rate: int = 16_000) -> Waveform:
     hum = sum(np.sin(2 * np.pi * pitch * k * t) / k for k in range(1, 6))
     swell = 0.6 + 0.4 * np.sin(2 * np.pi * 3.0 * t)
     return Waveform((0.1 * hum * swell + 0.01 * rng.standard_normal(len(t))).astype(np.float32), rate)
+
+
+def library_or_skip() -> Library:
+    """The compiled functions; the test is skipped where there is no compiler."""
+    library = load_library()
+    if library is None:
+        pytest.skip("there is no C++ compiler")
+    return library
+
+
+def returned(slices: Generator[None, None, Tensor]) -> Tensor:
+    """What a prefill returns after its last slice."""
+    while True:
+        try:
+            next(slices)
+        except StopIteration as end:
+            logits: Tensor = end.value
+            return logits

@@ -5,6 +5,7 @@ from collections import Counter
 import pytest
 import torch
 
+from comps.gptsovits.engine.noise import Noise
 from comps.gptsovits.engine.request import SpeechOptions
 from comps.gptsovits.engine.sampling import (
     MIN_TOKENS,
@@ -26,10 +27,6 @@ def history(*seen: int, n_new: int = 0) -> History:
     made = History.of_prompt(torch.tensor(seen, dtype=torch.long), V)
     made.n_new = n_new
     return made
-
-
-def generator(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 def test_the_end_is_forbidden_for_exactly_so_many_tokens() -> None:
@@ -66,7 +63,7 @@ def test_top_k_keeps_ties_with_the_last() -> None:
 
 def test_temperature_zero_means_the_best_token() -> None:
     sampler = Sampler.of(SpeechOptions(temperature=0.0, top_k=5), END)
-    draws = {sampler.draw(LOGITS, history(), generator(seed)).token for seed in range(50)}
+    draws = {sampler.draw(LOGITS, history(), Noise(seed)).token for seed in range(50)}
     assert draws == {3}
     assert torch.isfinite(temperature(0.0)(LOGITS, history())).all()
 
@@ -81,7 +78,7 @@ def test_filters_leave_their_arguments_alone() -> None:
 
 def test_an_end_that_is_the_best_token_ends_even_if_another_is_drawn() -> None:
     sampler = Sampler.of(SpeechOptions(top_k=V, temperature=10.0), END)
-    draws = [sampler.draw(LOGITS, history(n_new=MIN_TOKENS), generator(seed)) for seed in range(20)]
+    draws = [sampler.draw(LOGITS, history(n_new=MIN_TOKENS), Noise(seed)) for seed in range(20)]
     assert all(draw.is_end for draw in draws)
     assert any(draw.token != END for draw in draws)
 
@@ -90,30 +87,37 @@ def test_an_end_that_is_drawn_ends() -> None:
     logits = LOGITS.clone()
     logits[END] = 2.9
     sampler = Sampler.of(SpeechOptions(top_k=V), END)
-    draws = [sampler.draw(logits, history(n_new=MIN_TOKENS), generator(seed)) for seed in range(200)]
+    draws = [sampler.draw(logits, history(n_new=MIN_TOKENS), Noise(seed)) for seed in range(200)]
     assert all(draw.is_end == (draw.token == END) for draw in draws)
     assert any(draw.is_end for draw in draws)
 
 
 def test_a_fixed_number_of_tokens_never_ends_by_itself() -> None:
     sampler = Sampler.of(SpeechOptions(n_tokens=100), END)
-    assert not any(sampler.draw(LOGITS, history(n_new=500), generator(seed)).is_end for seed in range(50))
+    assert not any(sampler.draw(LOGITS, history(n_new=500), Noise(seed)).is_end for seed in range(50))
 
 
 def test_draws_follow_the_softmax() -> None:
     sampler = Sampler.of(SpeechOptions(top_k=V, repetition_penalty=1.0), END)
-    own = generator()
     n = 4_000
-    counts = Counter(sampler.draw(LOGITS, history(n_new=MIN_TOKENS), own).token for _ in range(n))
+    counts = Counter(sampler.draw(LOGITS, history(n_new=MIN_TOKENS + k), Noise(0)).token for k in range(n))
+    for token, share in enumerate(LOGITS.softmax(-1).tolist()):
+        assert abs(counts[token] / n - share) < 0.03
+
+
+def test_seeds_draw_independently() -> None:
+    sampler = Sampler.of(SpeechOptions(top_k=V, repetition_penalty=1.0), END)
+    n = 4_000
+    counts = Counter(sampler.draw(LOGITS, history(n_new=MIN_TOKENS), Noise(k)).token for k in range(n))
     for token, share in enumerate(LOGITS.softmax(-1).tolist()):
         assert abs(counts[token] / n - share) < 0.03
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2**63 - 1])
-def test_the_same_generator_state_draws_the_same(seed: int) -> None:
-    sampler = Sampler.of(SpeechOptions(), END)
-    first, second = (
-        [sampler.draw(LOGITS, history(), g).token for _ in range(30)]
-        for g in (generator(seed), generator(seed))
-    )
-    assert first == second
+def test_noise_is_exponential_and_depends_on_seed_step_and_token_alone(seed: int) -> None:
+    noise = torch.stack([Noise(seed).of_step(step, 1025) for step in range(100)])
+    assert noise.min() > 0
+    assert abs(noise.mean() - 1.0) < 0.02
+    assert abs(noise.std() - 1.0) < 0.02
+    assert torch.equal(noise[7, :10], Noise(seed).of_step(7, 10))
+    assert len(noise.unique()) > 0.95 * noise.numel()

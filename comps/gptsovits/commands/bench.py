@@ -14,9 +14,8 @@ from comps.cores.errors import InvalidOption
 from comps.gptsovits.commands.shared import add_model_options, demo_clip, load, read_clip
 
 if TYPE_CHECKING:
+    from comps.gptsovits.devices import Precision
     from comps.gptsovits.model import Model
-
-CONCURRENT_ROWS = 8
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -25,6 +24,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--requests", type=int, default=4, help="how many are timed (default: 4)")
     parser.add_argument("--concurrent", type=int, default=1, help="how many at once (default: 1)")
     parser.add_argument("--tokens", type=int, default=100, help="a measurement of a stage (default: 100)")
+    parser.add_argument(
+        "--precision",
+        choices=("auto", "exact", "bf16", "int8"),
+        default="auto",
+        help="of a CPU (default: auto)",
+    )
     parser.add_argument("--json", action="store_true", help="one line of JSON and nothing else")
     add_model_options(parser)
 
@@ -45,38 +50,44 @@ def _figures(args: argparse.Namespace) -> dict[str, float | int | str | None]:
     import torch
 
     from comps.gptsovits.bench import parts
+    from comps.gptsovits.bench.tokens import token_figures
+    from comps.gptsovits.devices import Precision
+    from comps.gptsovits.engine.threads import threads_for
     from comps.gptsovits.networks.vits.decoder import VitsDecoder
 
+    precision = Precision(args.precision)
     model = _model(args)
-    plain = parts.plain_tokens_per_second(model, args.tokens) if model.device.type == "cpu" else None
-    single = parts.tokens_per_second(model, 1, args.tokens)
-    several = parts.tokens_per_second(model, CONCURRENT_ROWS, args.tokens)
+    # What serving takes is known before the yardstick takes its own.
+    speech = asyncio.run(_speech(args, model, precision))
+    peak = _peak_memory()
     ours, whole = None, None
     if isinstance(model.decoder, VitsDecoder):
         ours, whole = parts.decoder_seconds(model, args.tokens)
-    speech = asyncio.run(_speech(args, model))
+    t2s = _model(args).t2s  # with its weights as they were loaded
+    n_threads = threads_for(t2s, torch.get_num_threads())
+    tokens = token_figures(t2s, precision=precision, n_tokens=args.tokens, n_threads=n_threads)
     return {
         "model": model.id,
         "machine": f"{platform.machine()}, {model.device}, {torch.get_num_threads()} threads",
-        "t2s_tokens_per_second": single,
-        "t2s_tokens_per_second_8": several,
-        "t2s_plain_tokens_per_second": plain,
-        "t2s_ratio_exact": single / plain if plain else None,
-        "t2s_ratio": single / plain if plain else None,
-        "t2s_ratio_8": several / plain if plain else None,
+        "precision": precision,
+        "t2s_tokens_per_second": tokens.one,
+        "t2s_tokens_per_second_8": tokens.several,
+        "t2s_tokens_per_second_exact": tokens.exact,
+        "t2s_tokens_per_second_plain": tokens.plain,
+        **tokens.ratios,
         "decoder_rtf": ours,
         "decoder_ratio": whole / ours if whole and ours else None,
         **speech,
-        "peak_memory_bytes": _peak_memory(),
+        "peak_memory_bytes": peak,
     }
 
 
-async def _speech(args: argparse.Namespace, model: Model) -> dict[str, float | int]:
+async def _speech(args: argparse.Namespace, model: Model, precision: Precision) -> dict[str, float | int]:
     from comps.gptsovits.bench.speech import speech_figures
     from comps.gptsovits.bench.synthetic import synthetic_voice
-    from comps.gptsovits.engine import Engine
+    from comps.gptsovits.engine import Engine, EngineConfig
 
-    with Engine(model) as engine:
+    with Engine(model, config=EngineConfig(precision=precision)) as engine:
         if args.synthetic:
             voice = synthetic_voice(model)
         else:

@@ -20,3 +20,4 @@ class EngineConfig:
     max_models: int = 2  # that are kept ready; the one unused for longest makes room
     threads: int | None = None  # of the device's own thread pool; None: leave it as it is
     precision: Precision = Precision.AUTO  # of a CPU
+    compiled: bool = True  # tokens are decoded by compiled code where it can be had

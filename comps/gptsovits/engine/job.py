@@ -10,6 +10,7 @@ from torch import Tensor
 from comps.gptsovits.engine import guard
 from comps.gptsovits.engine.features import bert_features
 from comps.gptsovits.engine.handle import Handle
+from comps.gptsovits.engine.noise import Noise
 from comps.gptsovits.engine.outlet import Outlet
 from comps.gptsovits.engine.pacing import Cuts
 from comps.gptsovits.engine.request import SpeechOptions
@@ -89,7 +90,7 @@ class Job:
             prompt=prompt,
             n_phonemes=len(segment.phonemes),
             sampler=Sampler.of(self.options, t2s.config.end_token),
-            generator=torch.Generator().manual_seed(derived_seed(self.seed, index, attempt, "tokens")),
+            noise=Noise(derived_seed(self.seed, index, attempt, "tokens")),
             history=history,
             max_tokens=n_tokens or guard.max_tokens(len(segment.phonemes), rate),
             rate=rate,

@@ -1,19 +1,26 @@
 """Lane: one model's rows, scheduler and running sequences."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
 from torch import Tensor
 
+from comps.gptsovits import native
 from comps.gptsovits.devices import Precision
+from comps.gptsovits.engine.drawing import Drawer
 from comps.gptsovits.engine.job import Job
 from comps.gptsovits.engine.runner import Runner
+from comps.gptsovits.engine.sampling import Draw
 from comps.gptsovits.engine.scheduler import Key, Scheduler
 from comps.gptsovits.engine.sequence import Sequence
 from comps.gptsovits.engine.slots import Slots
 from comps.gptsovits.engine.threads import threads_for
 from comps.gptsovits.engine.vocoding import pack_vocoder
 from comps.gptsovits.model import Model
+
+# How long running streams wait for a newcomer's text to be read, and then step, and wait again.
+SLICE_SECONDS = 0.02
 
 
 @dataclass
@@ -24,9 +31,35 @@ class Failure:
     error: Exception
 
 
+@dataclass
+class Reading:
+    """A sequence that is being prefilled."""
+
+    sequence: Sequence
+    slices: Generator[None, None, Tensor]
+
+    def advance(self) -> Tensor | None:
+        """Goes on for `SLICE_SECONDS`, at least by a layer; the logits `[V]` when that was the last."""
+        until = time.monotonic() + SLICE_SECONDS
+        try:
+            next(self.slices)
+            while time.monotonic() < until:
+                next(self.slices)
+        except StopIteration as end:
+            logits: Tensor = end.value
+            return logits
+        return None
+
+
 class Lane:
     def __init__(
-        self, model: Model, n_rows: int, *, n_threads: int = 1, precision: Precision = Precision.AUTO
+        self,
+        model: Model,
+        n_rows: int,
+        *,
+        n_threads: int = 1,
+        precision: Precision = Precision.AUTO,
+        compiled: bool = True,
     ) -> None:
         self.model = model
         self.n_threads = threads_for(model.t2s, n_threads)  # counted before the runner packs the weights
@@ -34,11 +67,16 @@ class Lane:
         pack_vocoder(model.decoder, precision)
         self.slots = Slots(n_rows)
         self.scheduler = Scheduler(self.slots)
-        self._runner = Runner(model.t2s, n_rows)
+        library = native.load_library() if compiled and model.device.type == "cpu" else None
+        self._runner = Runner(
+            model.t2s, n_rows, precision=precision, library=library, n_threads=self.n_threads
+        )
+        self._drawer = Drawer(library)
+        self._reading: Reading | None = None
         self._sequences: dict[Key, Sequence] = {}
 
     def turn(self, job_of: Callable[[int], Job]) -> tuple[list[Sequence], list[Failure], int]:
-        """One step of those whose turn it is, and one prefill.
+        """One step of those whose turn it is, and a slice of a prefill.
 
         Returns the sequences that are done, the requests that failed, and how many tokens were made.
         """
@@ -48,30 +86,37 @@ class Lane:
         sequences = [self._sequences[key] for key in plan.step]
         if sequences:
             try:
-                logits: list[Tensor] = list(
-                    self._runner.step(sequences, [self.slots.row(key) for key in plan.step])
-                )
+                logits = self._runner.step(sequences, [self.slots.row(key) for key in plan.step])
+                draws = self._drawer.draw(sequences, logits)
             except Exception as error:  # of the network, so of all who share the step
                 failures += [Failure(request, error) for request in {key.request for key in plan.step}]
             else:
-                for sequence, own in zip(sequences, logits, strict=True):
-                    self._take(sequence, own, done, failures)
+                for sequence, draw in zip(sequences, draws, strict=True):
+                    self._take(sequence, draw, done, failures)
+        n_tokens = len(sequences)
         if plan.admit is not None and plan.row is not None:
-            request, segment = plan.admit
             try:
-                admitted = self._sequences[plan.admit] = job_of(request).sequence(segment)
-                first = self._runner.prefill(admitted, plan.row)
+                admitted = self._sequences[plan.admit] = job_of(plan.admit.request).sequence(
+                    plan.admit.segment
+                )
+                self._reading = Reading(admitted, self._runner.prefill(admitted, plan.row))
             except Exception as error:
-                failures.append(Failure(request, error))
-            else:
-                self._take(admitted, first, done, failures)
-                sequences.append(admitted)
-        return done, failures, len(sequences)
-
-    @property
-    def live(self) -> list[Sequence]:
-        """Running sequences that are spoken while they are decoded."""
-        return [sequence for sequence in self._sequences.values() if sequence.cuts is not None]
+                failures.append(Failure(plan.admit.request, error))
+        reading = self._reading
+        if reading is not None:
+            try:
+                first = reading.advance()
+            except Exception as error:
+                failures.append(Failure(reading.sequence.key.request, error))
+                first = None
+                self._reading = None
+            if first is not None:
+                self._reading = None
+                self.scheduler.has_read(reading.sequence.key)
+                draws = self._drawer.draw([reading.sequence], first[None])
+                self._take(reading.sequence, draws[0], done, failures)
+                n_tokens += 1
+        return done, failures, n_tokens
 
     def finish(self, sequence: Sequence) -> None:
         del self._sequences[sequence.key]
@@ -83,12 +128,14 @@ class Lane:
 
     def drop(self, request: int) -> None:
         self.scheduler.drop(request)
+        if self._reading is not None and self._reading.sequence.key.request == request:
+            self._reading = None
         self._sequences = {key: s for key, s in self._sequences.items() if key.request != request}
 
     @staticmethod
-    def _take(sequence: Sequence, logits: Tensor, done: list[Sequence], failures: list[Failure]) -> None:
+    def _take(sequence: Sequence, draw: Draw | None, done: list[Sequence], failures: list[Failure]) -> None:
         try:
-            sequence.take(logits)
+            sequence.take(draw)
         except Exception as error:
             failures.append(Failure(sequence.key.request, error))
             return

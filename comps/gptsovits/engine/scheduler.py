@@ -10,7 +10,8 @@ Fairness, in three rules:
 2. A request is *pressed* while it has sent no audio, or while the listener is about to run out of it. Its
    earliest unfinished segment steps every time; all other rows step every `LEISURE`th time while anyone is
    pressed. So a long job costs a newcomer little, and is never stopped.
-3. At most one sequence is prefilled between two steps, so that no running stream waits longer than that.
+3. One sequence is prefilled at a time, a slice between two steps, so that no running stream waits longer
+   than that.
 """
 
 from collections import deque
@@ -34,7 +35,7 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True)
 class Plan:
-    """`admit` is prefilled into `row`; `step` decode one token each."""
+    """`admit` begins to be prefilled into `row`; `step` decode one token each."""
 
     admit: Key | None = None
     row: int | None = None
@@ -65,6 +66,7 @@ class Scheduler:
         self._callers: dict[int, _Caller] = {}
         self._arrivals = 0
         self._tick = 0
+        self._reading: Key | None = None  # the sequence that is being prefilled
 
     @property
     def n_running(self) -> int:
@@ -98,26 +100,35 @@ class Scheduler:
         if caller is not None:
             caller.slack_seconds = slack_seconds
 
+    def has_read(self, key: Key) -> None:
+        """A sequence is prefilled: it steps from now on, and the next can be admitted."""
+        if self._reading == key:
+            self._reading = None
+
     def finish(self, key: Key) -> None:
         """A sequence has all its tokens: its row is free."""
         caller = self._callers[key.request]
-        del caller.running[key.segment]
-        self._slots.release(key)
+        self._let_go(caller, key)
         if not caller.running and not caller.waiting:
             del self._callers[key.request]
 
     def restart(self, key: Key) -> None:
         """A running sequence is to be done again: first of its request to be admitted."""
         caller = self._callers[key.request]
-        del caller.running[key.segment]
-        self._slots.release(key)
+        self._let_go(caller, key)
         caller.waiting.appendleft(key.segment)
 
     def drop(self, request: int) -> None:
         """A request is gone, with all its rows; nothing happens when it is gone already."""
         caller = self._callers.pop(request, None)
-        for segment in caller.running if caller else ():
-            self._slots.release(Key(request, segment))
+        if caller is not None:
+            for segment in list(caller.running):
+                self._let_go(caller, Key(request, segment))
+
+    def _let_go(self, caller: _Caller, key: Key) -> None:
+        del caller.running[key.segment]
+        self._slots.release(key)
+        self.has_read(key)
 
     def plan(self) -> Plan:
         """The next slice of work; an empty plan when there is none. An admitted sequence has its row."""
@@ -129,10 +140,11 @@ class Scheduler:
         caller.waiting.popleft()
         row = caller.running[key.segment] = self._slots.take(key)
         caller.started = True
+        self._reading = key
         return Plan(key, row, step)
 
     def _next_in_line(self) -> Key | None:
-        if not self._slots.n_free or not self._callers:
+        if self._reading is not None or not self._slots.n_free or not self._callers:
             return None
         quota = self._quota()
         candidates = [
@@ -154,10 +166,11 @@ class Scheduler:
 
     def _steps(self) -> tuple[Key, ...]:
         running = [Key(r, s) for r, caller in self._callers.items() for s in caller.running]
+        running = [key for key in running if key != self._reading]
         pressed = [
-            Key(request, caller.earliest)
-            for request, caller in self._callers.items()
-            if caller.is_pressed and caller.earliest in caller.running
+            key
+            for key in running
+            if self._callers[key.request].is_pressed and self._callers[key.request].earliest == key.segment
         ]
         self._tick += 1
         chosen = running if not pressed or self._tick % LEISURE == 0 else pressed

@@ -1,14 +1,14 @@
-"""Sequence: one attempt at one segment's tokens, with a generator of its own."""
+"""Sequence: one attempt at one segment's tokens, with noise of its own."""
 
 from dataclasses import dataclass, field
 
-import torch
 from torch import Tensor
 
 from comps.cores.errors import SynthesisFailed
 from comps.gptsovits.engine import guard
 from comps.gptsovits.engine.pacing import Cuts
-from comps.gptsovits.engine.sampling import History, Sampler
+from comps.gptsovits.engine.noise import Noise
+from comps.gptsovits.engine.sampling import Draw, History, Sampler
 from comps.gptsovits.engine.scheduler import Key
 
 # How often a running sequence is looked at for being stuck.
@@ -29,7 +29,7 @@ class Sequence:
     prompt: Tensor  # [S] tokens
     n_phonemes: int
     sampler: Sampler
-    generator: torch.Generator
+    noise: Noise
     history: History
     max_tokens: int
     rate: float = guard.TOKENS_PER_PHONEME  # of the speaker, for the guard
@@ -50,11 +50,10 @@ class Sequence:
     def is_done(self) -> bool:
         return self.has_ended or self.is_stuck or len(self.tokens) >= self.max_tokens
 
-    def take(self, logits: Tensor) -> None:
-        """The next token, drawn from `logits [V]`. The end token itself is not kept."""
-        if not torch.isfinite(logits).all():
+    def take(self, draw: Draw | None) -> None:
+        """The next token. The end token itself is not kept. Raises `SynthesisFailed` for None."""
+        if draw is None:
             raise SynthesisFailed("the model answered with numbers that are none")
-        draw = self.sampler.draw(logits, self.history, self.generator)
         if draw.is_end:
             self.has_ended = True
             return

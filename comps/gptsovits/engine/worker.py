@@ -285,6 +285,7 @@ class Worker:
                 self._config.max_running,
                 n_threads=self._n_threads,
                 precision=self._config.precision,
+                compiled=self._config.compiled,
             )
         self._lanes[model.fingerprint] = lane
         idle = [name for name, other in self._lanes.items() if other.scheduler.is_idle and other is not lane]

@@ -75,12 +75,11 @@ def read(
     sampler = Sampler.of(options, model.config.end_token)
     start_tokens = torch.from_numpy(heard)
     history = History.of_prompt(start_tokens, model.config.vocab_size)
-    generator = torch.Generator().manual_seed(seed)
     logits = model.prefill(torch.tensor([*given, *phonemes]), None, start_tokens, cache, 0)
     row = torch.tensor([0])
     tokens: list[int] = []
     while len(tokens) < limit:
-        draw = sampler.draw(logits, history, generator)
+        draw = sampler.draw(logits, history, Noise(seed))
         if draw.is_end:
             return np.array(tokens, np.int64), True
         tokens.append(draw.token)

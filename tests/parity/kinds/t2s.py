@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from comps.gptsovits.checkpoints.parts import load_t2s
+from comps.gptsovits.engine.noise import Noise
 from comps.gptsovits.engine.request import SpeechOptions
 from comps.gptsovits.engine.sampling import History, Sampler
 from comps.gptsovits.networks.t2s import KVCache
@@ -208,12 +209,12 @@ class TextToSemantic(Kind):
         options = SpeechOptions(top_k=1, repetition_penalty=float(f"{penalty[0]}.{penalty[1:]}0"))
         sampler, history = Sampler.of(options, config.end_token), History.of_prompt(prompt, config.vocab_size)
         cache = KVCache(config, 1, len(phonemes) + len(prompt) + limit + 1)
-        generator, rows = torch.Generator(), torch.zeros(1, dtype=torch.long)
+        noise, rows = Noise(0), torch.zeros(1, dtype=torch.long)
 
         steps = [self.model.prefill(phonemes, bert.T, prompt, cache, 0)]
         tokens: list[int] = []
         while True:
-            drawn = sampler.draw(steps[-1], history, generator)
+            drawn = sampler.draw(steps[-1], history, noise)
             tokens.append(drawn.token)
             history.append(drawn.token)
             if drawn.is_end or len(tokens) > limit or len(tokens) == MAX_TOKENS:

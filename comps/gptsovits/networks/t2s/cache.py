@@ -26,6 +26,14 @@ class Turn(Protocol):
         ...
 
 
+class Store(Protocol):
+    """What a prefill needs of a cache."""
+
+    def store(self, layer: int, row: int, keys: Tensor, values: Tensor) -> None: ...
+
+    def occupy(self, row: int, *, n_phonemes: int, n_tokens: int) -> None: ...
+
+
 class KVCache:
     """`keys`, `values` `[L, R, H, N, D]` for R rows of at most N positions.
 
@@ -60,10 +68,16 @@ class KVCache:
     def n_bytes(self) -> int:
         return 2 * self.keys.numel() * self.keys.element_size()
 
-    def clear(self, row: int) -> None:
-        """Forget a row. Its memory is overwritten by the next prefill."""
-        self.lengths[row] = 0
-        self.n_phonemes[row] = 0
+    def store(self, layer: int, row: int, keys: Tensor, values: Tensor) -> None:
+        """A layer's first keys and values of a row: each `[H, T, D]`."""
+        n = keys.shape[1]
+        self.keys[layer, row, :, :n] = keys.to(self.keys.dtype)
+        self.values[layer, row, :, :n] = values.to(self.values.dtype)
+
+    def occupy(self, row: int, *, n_phonemes: int, n_tokens: int) -> None:
+        """All layers of a row are stored."""
+        self.lengths[row] = n_phonemes + n_tokens
+        self.n_phonemes[row] = n_phonemes
 
     def turn(self, rows: Tensor) -> Turn:
         """The next step of `rows [B]`."""

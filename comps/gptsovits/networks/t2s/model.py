@@ -14,12 +14,14 @@ all phonemes and the tokens up to itself:
 
 from __future__ import annotations
 
+from collections.abc import Generator
+
 import torch
 from torch import Tensor, nn
 
 from comps.gptsovits.networks.layers.masks import length_mask
 from comps.gptsovits.networks.t2s.block import Block
-from comps.gptsovits.networks.t2s.cache import KVCache
+from comps.gptsovits.networks.t2s.cache import KVCache, Store
 from comps.gptsovits.networks.t2s.config import T2SConfig
 from comps.gptsovits.networks.t2s.embedding import SinePositions
 
@@ -59,12 +61,24 @@ class T2S(nn.Module):
         return self.head(torch.cat([first[:, None], x[:, size:]], 1))
 
     def prefill(
-        self, phonemes: Tensor, bert: Tensor | None, prompt: Tensor, cache: KVCache, row: int
+        self, phonemes: Tensor, bert: Tensor | None, prompt: Tensor, cache: Store, row: int
     ) -> Tensor:
         """Fill `row` of the cache with one sequence and return the next token's logits `[V]`.
 
         `phonemes [P]`, `bert [P, E]` or None for zeros, `prompt [S]` (may be empty).
         """
+        slices = self.prefill_slices(phonemes, bert, prompt, cache, row)
+        while True:
+            try:
+                next(slices)
+            except StopIteration as end:
+                logits: Tensor = end.value
+                return logits
+
+    def prefill_slices(
+        self, phonemes: Tensor, bert: Tensor | None, prompt: Tensor, cache: Store, row: int
+    ) -> Generator[None, None, Tensor]:
+        """As `prefill`, with a pause after every layer."""
         n_phonemes, n_tokens = len(phonemes), len(prompt)
         x = torch.cat(
             [
@@ -75,11 +89,10 @@ class T2S(nn.Module):
         )
         mask = attention_mask(n_phonemes, n_tokens, x.device)
         for layer, block in enumerate(self.blocks):
-            x, key, value = block(x, mask)
-            cache.keys[layer, row, :, : x.shape[1]] = key[0].to(cache.keys.dtype)
-            cache.values[layer, row, :, : x.shape[1]] = value[0].to(cache.values.dtype)
-        cache.lengths[row] = n_phonemes + n_tokens
-        cache.n_phonemes[row] = n_phonemes
+            x, keys, values = block(x, mask)
+            cache.store(layer, row, keys[0], values[0])
+            yield
+        cache.occupy(row, n_phonemes=n_phonemes, n_tokens=n_tokens)
         return self.head(x[0, -1])
 
     def step(self, tokens: Tensor, cache: KVCache, rows: Tensor) -> Tensor:
