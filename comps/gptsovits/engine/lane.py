@@ -118,6 +118,11 @@ class Lane:
                 n_tokens += 1
         return done, failures, n_tokens
 
+    @property
+    def live(self) -> list[Sequence]:
+        """Running sequences that are spoken while they are decoded."""
+        return [sequence for sequence in self._sequences.values() if sequence.cuts is not None]
+
     def finish(self, sequence: Sequence) -> None:
         del self._sequences[sequence.key]
         self.scheduler.finish(sequence.key)

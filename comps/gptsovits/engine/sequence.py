@@ -6,8 +6,8 @@ from torch import Tensor
 
 from comps.cores.errors import SynthesisFailed
 from comps.gptsovits.engine import guard
-from comps.gptsovits.engine.pacing import Cuts
 from comps.gptsovits.engine.noise import Noise
+from comps.gptsovits.engine.pacing import Cuts
 from comps.gptsovits.engine.sampling import Draw, History, Sampler
 from comps.gptsovits.engine.scheduler import Key
 
