@@ -2,7 +2,8 @@
 # bin/lock.sh [--upgrade]: writes docker/lock/*.txt anew, with hashes, from pyproject.toml (by uv).
 # Versions stay as they are unless pyproject.toml rules them out; --upgrade takes the newest of everything.
 #   gateway.txt gptsovits.txt    what each image installs; of gptsovits, all but torch
-#   zh.txt ja.txt …              what an extra adds to gptsovits.txt
+#   zh.txt ja.txt …              what a language adds to gptsovits.txt
+#   postgres.txt otel.txt …      what an extra of either service adds to gateway.txt
 #   torch.txt torch-cpu.txt      torch with the CUDA libraries it names; torch for the CPU (no digests:
 #                                that build comes from its makers' own index)
 #   build.txt                    what builds wheels of the sources
@@ -10,7 +11,8 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 [[ -x .venv/bin/uv ]] || bin/setup.sh --dev
 
-EXTRAS="zh g2pw yue ja ko"
+LANGUAGES="zh g2pw yue ja ko"
+EXTRAS="postgres otel codecs"
 torch="$(sed -n 's/^TORCH=//p' bin/setup.sh)"
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
@@ -33,7 +35,7 @@ fi
 echo "torch==$torch" >"$work/torch.in"
 echo "setuptools>=77" >"$work/build.in"
 every=(--extra gptsovits)
-for extra in $EXTRAS; do
+for extra in $LANGUAGES $EXTRAS; do
     every+=(--extra "$extra")
 done
 compile pyproject.toml "${every[@]}" --constraint "$work/torch.in" --output-file "$work/all.txt" >/dev/null
@@ -59,6 +61,10 @@ printf '# Written by bin/lock.sh.\ntorch==%s+cpu\n' "$torch" >docker/lock/torch-
 mapfile -t without < <(names docker/lock/torch.txt | all_but)
 part gptsovits pyproject.toml --extra gptsovits "${without[@]}"
 for extra in $EXTRAS; do
+    mapfile -t without < <(names docker/lock/gateway.txt | all_but)
+    part "$extra" pyproject.toml --extra "$extra" "${without[@]}"
+done
+for extra in $LANGUAGES; do
     mapfile -t without < <(names docker/lock/torch.txt docker/lock/gptsovits.txt | all_but)
     part "$extra" pyproject.toml --extra gptsovits --extra "$extra" "${without[@]}"
 done
