@@ -113,15 +113,18 @@ class PatientProtocol(H11Protocol):
         super().connection_lost(exc)
 
 
+def patient(header_seconds: float) -> type[PatientProtocol]:
+    return type("Protocol", (PatientProtocol,), {"header_seconds": header_seconds})
+
+
 def serve(app: FastAPI, settings: ServiceSettings) -> None:
     """Listen until told to stop."""
     logger.info("settings", extra={"changed": changed(settings)})
-    protocol = type("Protocol", (PatientProtocol,), {"header_seconds": settings.max_header_seconds})
     uvicorn.run(
         app,
         host=settings.host,
         port=settings.port,
-        http=protocol,
+        http=patient(settings.max_header_seconds),
         log_config=None,
         access_log=False,
         server_header=False,
