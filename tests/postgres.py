@@ -57,6 +57,16 @@ def server() -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def restart(folder: str) -> None:
+    """As after a crash: every connection breaks, and for a moment there is no server."""
+    bin_folder = programs()
+    assert bin_folder is not None
+    user = _unprivileged() if os.geteuid() == 0 else None
+    command = [str(bin_folder / "pg_ctl"), "-D", f"{folder}/data", "restart", "-w", "-m", "immediate"]
+    command += ["-l", f"{folder}/server.log"]
+    subprocess.run(command, user=user, cwd="/", check=True, stdout=subprocess.DEVNULL)
+
+
 async def fresh_database(socket_folder: str) -> str:
     """The URL of a new, empty database."""
     import asyncpg

@@ -18,7 +18,7 @@ from services.tts.deps import ERRORS, GatewayDep
 from services.tts.gateway import Gateway
 from services.tts.jobs.record import JobRecord
 from services.tts.subtitles import SubtitleFormat, written
-from services.tts.views import view_of
+from services.tts.views import view_of, views_of
 
 router = APIRouter(prefix="/status", responses=ERRORS)
 
@@ -45,7 +45,7 @@ async def page(
     ]
     return JobPage(
         counts=await gateway.store.counts(),
-        jobs=[await view_of(record, gateway.store) for record in shown[:limit]],
+        jobs=await views_of(shown[:limit], gateway.store),
         next_cursor=_cursor(records[limit - 1]) if len(records) > limit else None,
     )
 

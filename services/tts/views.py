@@ -1,5 +1,7 @@
 """Job records as clients see them."""
 
+from collections.abc import Sequence
+
 from comps.cores.proto.jobs import JobLinks, JobState, JobView
 from comps.cores.proto.problems import Problem
 from services.tts.jobs.record import JobRecord, when
@@ -8,7 +10,17 @@ from services.tts.subtitles import SubtitleFormat
 
 
 async def view_of(record: JobRecord, store: JobStore) -> JobView:
-    position = await store.queue_position(record) if record.state is JobState.QUEUED else None
+    return _view(record, await store.queue_position(record) if record.state is JobState.QUEUED else None)
+
+
+async def views_of(records: Sequence[JobRecord], store: JobStore) -> list[JobView]:
+    """The same of many; the queue is looked at once."""
+    some_wait = any(record.state is JobState.QUEUED for record in records)
+    positions = {job_id: n for n, job_id in enumerate(await store.queue())} if some_wait else {}
+    return [_view(record, positions.get(record.id)) for record in records]
+
+
+def _view(record: JobRecord, position: int | None) -> JobView:
     created = when(record.created)
     assert created is not None
     return JobView(

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from comps.cores.errors import InvalidOption, JobStoreUnavailable
@@ -104,7 +105,7 @@ def _translated() -> Iterator[None]:
         yield
     except IntegrityError:
         raise
-    except (DBAPIError, OSError) as error:
+    except (DBAPIError, PoolTimeout, OSError) as error:
         reason = error.orig if isinstance(error, DBAPIError) else error
         logger.error("the database of jobs failed: %s", reason)
         raise JobStoreUnavailable("jobs cannot be written down at the moment") from error

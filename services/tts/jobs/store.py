@@ -89,6 +89,12 @@ class JobStore:
             and_(jobs.c.state == JobState.QUEUED.value, _is_older(record.created, record.id))
         )
 
+    async def queue(self) -> list[str]:
+        """The ids of the jobs that wait, in the order in which they will be taken."""
+        query = select(jobs.c.id).where(jobs.c.state == JobState.QUEUED.value)
+        async with self._database.reading() as connection:
+            return list((await connection.execute(query.order_by(jobs.c.created, jobs.c.id))).scalars())
+
     async def claim(self, owner: str) -> JobRecord | None:
         """The job that has waited longest, from now on owned by `owner` and running; None if none waits."""
         waiting = (

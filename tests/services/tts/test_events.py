@@ -63,6 +63,8 @@ def test_queue_positions_count_down_and_progress_counts_up(
     second, third = accept(client, "Two."), accept(client, "A. B. C.")
     assert [client.get(job).json()["queue_position"] for job in (second, third)] == [0, 1]
     assert "queue_position" not in client.get(first).json()
+    listed = {job["job_id"]: job.get("queue_position") for job in client.get("/status").json()["jobs"]}
+    assert listed == {where.rpartition("/")[2]: n for where, n in ((first, None), (second, 0), (third, 1))}
     with client.stream("GET", f"{third}/events") as reply:
         events = Events(reply.iter_lines())
         _, at_first = events.next()

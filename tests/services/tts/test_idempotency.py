@@ -4,7 +4,9 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 import soundfile
+from pydantic import SecretStr
 
+from comps.cores.keys.key import ApiKey, ApiKeys, Scope, digest
 from services.tts.main import build_app
 from services.tts.settings import GatewaySettings
 from tests.services.clips import CLIP, OTHER_CLIP, served
@@ -181,6 +183,22 @@ def test_a_key_holds_at_every_gateway_and_after_a_restart(
     assert engine.n_submitted == 1
     (file,) = settings.output_path.glob("*.wav")
     assert soundfile.info(file).duration == pytest.approx(3.0)
+
+
+def test_one_clients_keys_are_not_anothers(settings: GatewaySettings, engine: FakeEngine) -> None:
+    secrets = ("first-secret", "second-secret")
+    keys = [ApiKey(name=each, sha256=digest(each), scopes=(Scope.SPEAK,)) for each in secrets]
+    as_json = ApiKeys.dump_json(keys).decode()
+    guarded = settings.model_copy(update={"api_keys": SecretStr(as_json)})
+    with served(build_app(guarded)) as url:
+        replies = [
+            httpx.post(
+                f"{url}/tts", json={"text": secret}, headers=KEY | {"Authorization": f"Bearer {secret}"}
+            )
+            for secret in secrets
+        ]
+    assert [reply.status_code for reply in replies] == [200, 200]
+    assert engine.n_submitted == 2
 
 
 def test_audio_that_has_been_removed_is_said_to_be(client: httpx.Client, settings: GatewaySettings) -> None:

@@ -15,6 +15,7 @@ import soundfile
 
 from services.tts.main import build_app
 from services.tts.settings import GatewaySettings
+from tests import postgres
 from tests.proof.house import Server
 from tests.services.clips import served
 from tests.services.tts.conftest import wait_for
@@ -242,6 +243,21 @@ def test_a_gateway_that_stops_hands_its_jobs_over_at_once(
         found = wait_until_final(second, jobs)
     assert {job["state"] for job in found.values()} == {"succeeded"}
     assert {job["attempts"] for job in found.values()} == {1}
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_jobs_outlive_a_crash_of_the_database(
+    settings: GatewaySettings, engine: GatedEngine, postgres_socket: str
+) -> None:
+    with served(build_app(settings)) as url:
+        jobs = [accept(url, f"Job {n}. [gate].") for n in range(6)]
+        wait_for(lambda: engine.running == 4)
+        postgres.restart(postgres_socket)
+        engine.gate.set()
+        found = wait_until_final(url, jobs)
+        assert {job["state"] for job in found.values()} == {"succeeded"}
+        assert {job["attempts"] for job in found.values()} == {1}
+        assert httpx.post(f"{url}/tts", json={"text": "Hello."}, timeout=60).status_code == 200
 
 
 def test_a_job_that_brings_its_gateways_down_is_given_up(

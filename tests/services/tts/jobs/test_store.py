@@ -56,6 +56,7 @@ def test_the_queue_is_counted_and_served_in_order(database_url: str) -> None:
         for each in made:
             await here.store.add(each)
         assert [await here.store.queue_position(each) for each in made] == [2, 0, 1]
+        assert await here.store.queue() == [made[1].id, made[2].id, made[0].id]
         claimed = [await here.store.claim(here.id) for _ in range(4)]
         assert [each and each.created for each in claimed] == [1.0, 2.0, 3.0, None]
         assert all(each.owner == here.id and each.attempts == 1 for each in claimed if each)
