@@ -11,7 +11,8 @@ from pathlib import Path
 from uuid import uuid4
 
 from comps.cores.audio.decoding import ClipLimits, decode
-from comps.cores.errors import InvalidAudio, InvalidOption, VoiceExists, VoiceUnknown
+from comps.cores.audio.references import is_inside, read_regular
+from comps.cores.errors import InputError, InvalidAudio, InvalidOption, VoiceExists, VoiceUnknown
 from comps.cores.proto.voices import VoiceView
 
 WELL_FORMED_NAME = re.compile(r"\w[\w .-]{0,63}")
@@ -19,6 +20,7 @@ CLIP_SUFFIXES = frozenset({".wav", ".flac", ".mp3", ".ogg", ".opus"})
 FOLDER = "voices"
 FACTS_FILE = "voice.json"
 DEFAULT = "default"
+MAX_TRANSCRIPT_BYTES = 65_536
 MAGIC = {b"RIFF": "audio/wav", b"fLaC": "audio/flac", b"OggS": "audio/ogg"}
 
 
@@ -145,7 +147,8 @@ class Voices:
     def _uploaded(self) -> list[NamedVoice]:
         if not self._folder.is_dir():
             return []
-        found = (_read(path) for path in self._folder.iterdir() if not path.name.startswith("."))
+        folders = (path for path in self._folder.iterdir() if not path.name.startswith("."))
+        found = (_read(path) for path in folders if is_inside(self._folder, path))
         return [voice for voice in found if voice is not None]
 
     def _builtin(self) -> list[NamedVoice]:
@@ -153,7 +156,7 @@ class Voices:
             return []
         voices = []
         for path in sorted(self._audio_path.iterdir()):
-            if path.suffix.lower() in CLIP_SUFFIXES and path.is_file():
+            if path.suffix.lower() in CLIP_SUFFIXES and path.is_file() and is_inside(self._audio_path, path):
                 seconds = self._length(path)
                 if seconds is not None:
                     voices.append(
@@ -174,8 +177,11 @@ class Voices:
 def transcript_beside(clip: Path) -> str | None:
     """What `clip.txt` beside `clip.wav` says that the clip says."""
     try:
-        return clip.with_suffix(".txt").read_text(encoding="utf-8").strip()[:2_000] or None
-    except (OSError, UnicodeDecodeError):
+        path = clip.with_suffix(".txt").resolve(strict=True)
+        if not is_inside(clip.parent, path):
+            return None
+        return read_regular(path, MAX_TRANSCRIPT_BYTES).decode("utf-8").strip()[:2_000] or None
+    except (InputError, OSError, RuntimeError, UnicodeDecodeError):
         return None
 
 

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import httpx
 
@@ -120,3 +121,22 @@ def test_deleting_a_voice_forgets_every_profile_of_its_clips(
     assert "tts_profile_cache_hit_ratio 0.0" in text
     client.post("/tts", json={"text": "hi", "voice": "bea"})
     assert "tts_profile_cache_hit_ratio 0.25" in client.get("/metrics").text
+
+
+def test_links_that_lead_out_of_the_audio_folder_are_neither_voices_nor_transcripts(
+    tmp_path: Path, audio: Path, client: httpx.Client
+) -> None:
+    (tmp_path / "secret.txt").write_text("a secret")
+    (audio / "alto.txt").symlink_to(tmp_path / "secret.txt")
+    (audio / "leak.wav").symlink_to(tmp_path / "secret.wav")
+    (audio / "voices").mkdir(exist_ok=True)
+    (audio / "voices" / "outside").symlink_to(tmp_path)
+    (audio / "same.wav").symlink_to(audio / "alto.wav")  # within it, a link is as good as a copy
+    found = {voice["name"]: voice for voice in client.get("/voices").json()["voices"]}
+    assert "same" in found
+    assert not {"leak", "outside"} & found.keys()
+    assert "text" not in found["alto"]
+    for name in ("leak", "leak.wav", "../secret.wav", "voices/../../secret.wav"):
+        assert client.post("/tts", json={"text": "hi", "voice": name}).status_code == 404
+        refused = client.post("/tts", json={"text": "hi", "reference_audio": name})
+        assert refused.status_code in (404, 422)
