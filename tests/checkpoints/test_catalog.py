@@ -225,3 +225,18 @@ def test_unchanged_files_are_opened_once(root: Path, monkeypatch: pytest.MonkeyP
     os.utime(root / "alice/a.pth", ns=(1, 1))
     scanner.scan()
     assert len(opened) == 3
+
+
+def test_a_t2s_that_no_decoder_goes_with_is_listed_once_an_experiment(root: Path) -> None:
+    write_t2s(root / "erin/first-e5.ckpt")
+    write_t2s(root / "GPT_weights_v2/frank-e5.ckpt")
+    furthest = write_t2s(root / "GPT_weights_v2/frank-e15.ckpt")
+    write_t2s(root / "GPT_weights_v2/grace-e5.ckpt")
+    write_decoder(root / "SoVITS_weights_v2/grace_e8_s96.pth")
+    found = entries(root)
+    assert set(found) == {"erin", "frank-e15", "grace_e8_s96"}
+    assert found["frank-e15"].file == furthest
+    assert not found["frank-e15"].is_ready
+    assert "decoder" in found["erin"].lacks[0]
+    write_decoder(root / "erin/second_e2_s4.pth")
+    assert entries(root)["erin"].is_ready

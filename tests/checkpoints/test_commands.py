@@ -151,3 +151,10 @@ def test_a_model_may_be_named_as_the_catalogue_lists_it(
     parser = argparse.ArgumentParser()
     add_model_options(parser)
     assert load(parser.parse_args(["--model", "tiny"])).fingerprint == pair.load().fingerprint
+
+
+def test_convert_finds_the_encoders_beside_the_pair(tmp_path: Path) -> None:
+    pair = write_pair(tmp_path / "alice", "v2")
+    output = tmp_path / "alice.safetensors"
+    assert main(["convert", str(pair.t2s), str(pair.decoder), "-o", str(output)]) == 0
+    assert output.stat().st_size > 1_000

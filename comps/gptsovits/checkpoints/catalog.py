@@ -13,7 +13,7 @@ A `model.json` in a model's folder may say `{"t2s": …, "decoder": …, "versio
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -45,7 +45,7 @@ class Entry:
 
     id: str
     version: Version | None
-    file: Path  # our own form, or the decoder
+    file: Path  # our own form, the decoder, or a T2S that has none
     t2s: Path | None = None  # of an official pair
     lacks: tuple[str, ...] = ()  # paths under the folder of models, or what kind of file
     without: tuple[str, ...] = ()  # what would make it better
@@ -85,6 +85,7 @@ class Scanner:
         assets = Assets(self.root)
         entries = [self._own(f, assets) for f in own]
         entries += [self._pair(f, t2s, decoders, assets) for f in decoders]
+        entries += _without_decoder(t2s, entries, self.root)
         entries += [Entry(f.path.stem, None, f.path, problem=f.problem) for f in broken]
         return sorted(_distinct(entries, self.root), key=lambda entry: entry.id.lower())
 
@@ -157,6 +158,21 @@ class Scanner:
         no_text = assets.find(Asset.TEXT) is None
         without = (f"{assets.official(Asset.TEXT)} (for Chinese)",) if no_text else ()
         return replace(entry, lacks=tuple(lacks), without=without)
+
+
+def _without_decoder(t2s: list[_File], entries: list[Entry], root: Path) -> Iterator[Entry]:
+    """The furthest trained T2S of every experiment that no decoder goes with, nor lies beside."""
+    served = {_experiment(entry.t2s)[0] for entry in entries if entry.t2s}
+    folders = {entry.file.parent for entry in entries}
+    furthest: dict[str, _File] = {}
+    for file in sorted(t2s, key=lambda file: _experiment(file.path)[1:]):
+        furthest[_experiment(file.path)[0]] = file
+    for experiment, file in furthest.items():
+        if experiment not in served and file.path.parent not in folders:
+            assert file.detected is not None
+            symbols = FACTS[file.detected.candidates[0]].symbols
+            lacks = (f"a decoder file (.pth) of {symbols} symbols",)
+            yield Entry(_name(file, t2s, root), None, file.path, lacks=lacks)
 
 
 def _kind(file: _File) -> Kind | None:

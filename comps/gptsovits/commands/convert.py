@@ -21,7 +21,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "-o", "--output", type=Path, required=True, help="such as models/alice/model.safetensors"
     )
-    parser.add_argument("--assets", type=Path, help="where the shared encoders are (default: models)")
+    parser.add_argument(
+        "--assets", type=Path, help="where the shared encoders are (default: models, or beside the PTH)"
+    )
     parser.add_argument(
         "--version", dest="model_version", help="v1 v2 v2Pro v2ProPlus v3 v4, where asked for"
     )
@@ -45,10 +47,16 @@ def run(args: argparse.Namespace) -> int:
         args.t2s,
         args.decoder,
         args.output,
-        assets=args.assets or Path("models"),
+        assets=args.assets or _assets_near(args.decoder),
         version=version,
         self_contained=not args.slim,
     )
     size = args.output.stat().st_size / (1 << 20)
     print(f"{args.output} · {size:.1f} MiB · fingerprint {fingerprint[:16]}")
     return 0
+
+
+def _assets_near(decoder: Path) -> Path:
+    from comps.gptsovits.checkpoints.assets import Asset, Assets
+
+    return decoder.parent if Assets(decoder.parent).find(Asset.CONTENT) else Path("models")
