@@ -129,6 +129,7 @@ class Speech:
             sample_steps=fields.sample_steps,
             pronunciations=fields.pronunciations,
             deadline_seconds=self._deadline_seconds,
+            stream=fields.stream,
         )
         return await self.inference.engine.submit(
             SpeechRequest(text=text, voice=speaker.voice, options=options, model=model.id)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
+from typing import Any
 
 from comps.cores.audio.decoding import ClipLimits, decode
 from comps.cores.audio.digest import clip_key
@@ -31,6 +32,15 @@ PASSED_ON = (
     "sample_steps",
     "pronunciations",
 )
+
+
+def passed_on(request: GatewayFields) -> dict[str, Any]:
+    """Everything that the sound depends on, but for whose voice it is.
+
+    Where somebody listens the first words are spoken before the sentence is known to its end.
+    """
+    fields = request.model_dump(include=set(PASSED_ON))
+    return {**fields, "stream": request.stream and not request.respond_async}
 
 
 @dataclass(frozen=True)
@@ -65,7 +75,7 @@ class Speech:
 
         Closing the iterator cancels the request everywhere.
         """
-        fields = request.model_dump(include=set(PASSED_ON))
+        fields = passed_on(request)
         if reference is not None:  # the request's own words win over the voice's
             fields["pronunciations"] = {**reference.reference.pronunciations, **request.pronunciations}
         speaker, hit = await self._speaker(request, reference)

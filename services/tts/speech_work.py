@@ -14,7 +14,7 @@ from comps.cores.proto.speech import GatewayFields, GatewaySpeechRequest
 from services.tts.choir import Choir
 from services.tts.jobs.work import Started
 from services.tts.references import Reference
-from services.tts.speech import PASSED_ON, DecodedReference, Speech
+from services.tts.speech import DecodedReference, Speech, passed_on
 
 KIND = "speech"
 
@@ -82,7 +82,7 @@ class SpeechWork:
         """Of everything that the sound depends on."""
         facts: Mapping[str, Any] = {
             "kind": self.kind,
-            "request": self.request.model_dump(include={*PASSED_ON, "speaker_id"}),
+            "request": {**passed_on(self.request), "speaker_id": self.request.speaker_id},
             "reference": self.reference.reference.facts if self.reference else None,
         }
         digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
