@@ -334,4 +334,4 @@ def _warm_up(languages: tuple[str, ...]) -> None:
 def _transcript(text: str, language: str, model: Model) -> Segment:
     """The transcript as phonemes, whatever its length: it is not divided."""
     phonemized = phonemize(text, language, inventory=model.facts.symbols)
-    return replace(segment_of(text, phonemized, model.facts.symbols), n_lead=0)
+    return segment_of(text, phonemized, model.facts.symbols)
