@@ -8,7 +8,6 @@ refused by the store.
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 from uuid import uuid4
 
 from sqlalchemy import ColumnElement, and_, delete, exists, insert, or_, select, update
@@ -20,7 +19,7 @@ from comps.cores.web.problems import problem_of
 from services.tts.jobs.connection import Database
 from services.tts.jobs.record import JobRecord
 from services.tts.jobs.schema import gateways, jobs
-from services.tts.jobs.store import REQUEUED, record_of
+from services.tts.jobs.store import ENDING, REQUEUED, record_of
 
 
 class Membership:
@@ -97,8 +96,8 @@ async def _free_orphans(connection: AsyncConnection) -> list[JobRecord]:
         record.state, record.finished = JobState.FAILED, time.time()
         record.problem = problem_of(error).model_dump(exclude_none=True)
         record.idempotency_key = None
-        values = asdict(record) | {"state": record.state.value}
-        await connection.execute(update(jobs).where(jobs.c.id == record.id).values(values))
+        values = {name: getattr(record, name) for name in ENDING} | {"state": record.state.value}
+        await connection.execute(update(jobs).where(jobs.c.id == record.id), values)
     waiting = update(jobs).where(_is_orphaned(), jobs.c.respond_async)
     await connection.execute(waiting.values(REQUEUED))
     return failed

@@ -3,10 +3,23 @@
 import re
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from comps.cores.errors import JobUnknown
@@ -42,8 +55,7 @@ class JobStore:
     async def add(self, record: JobRecord) -> bool:
         """Write a new job down; False if its idempotency key is taken already."""
         try:
-            async with self._database.writing() as connection:
-                await connection.execute(insert(jobs).values(_values(record)))
+            await self._database.write(lambda connection: connection.execute(insert(jobs), _values(record)))
         except IntegrityError:
             if record.idempotency_key is None:
                 raise
@@ -125,10 +137,13 @@ class JobStore:
 
     async def save(self, records: Sequence[JobRecord]) -> None:
         """Write down how far running jobs are; nothing of those that are no longer their owner's."""
-        async with self._database.writing() as connection:
+
+        def work(connection: Connection) -> None:
             for record in records:
                 values = {name: getattr(record, name) for name in PROGRESS}
-                await connection.execute(update(jobs).where(_is_owned(record)).values(values))
+                connection.execute(update(jobs).where(_is_owned(record)), values)
+
+        await self._database.write(work)
 
     async def finish(self, record: JobRecord, place: Callable[[], None] = lambda: None) -> bool:
         """Write down how a job ended; False, and nothing is done, if it is no longer its owner's.
@@ -136,16 +151,19 @@ class JobStore:
         `place` puts the job's file where it belongs and notes that on the record; it is called once it is
         certain that the job is still the owner's, and before anybody can see that it ended.
         """
-        async with self._database.writing() as connection:
+
+        def work(connection: Connection) -> bool:
             owned = select(jobs.c.id).where(_is_owned(record)).with_for_update()
-            if (await connection.execute(owned)).scalar_one_or_none() is None:
+            if connection.execute(owned).scalar_one_or_none() is None:
                 return False
             place()
             if not keeps_key(record):
                 record.idempotency_key = None
             values = {name: getattr(record, name) for name in ENDING} | {"state": record.state.value}
-            await connection.execute(update(jobs).where(jobs.c.id == record.id).values(values))
-        return True
+            connection.execute(update(jobs).where(jobs.c.id == record.id), values)
+            return True
+
+        return await self._database.write(work)
 
     async def release(self, record: JobRecord) -> bool:
         """Put a running job back into the queue: not its fault, so the attempt is not counted."""
@@ -250,7 +268,7 @@ def _is_older(created: float, job_id: str) -> ColumnElement[bool]:
 
 
 def _values(record: JobRecord) -> dict[str, Any]:
-    return asdict(record) | {"state": record.state.value}
+    return vars(record) | {"state": record.state.value}
 
 
 def record_of(row: Row[Any]) -> JobRecord:

@@ -188,7 +188,7 @@ def test_a_key_holds_at_every_gateway_and_after_a_restart(
 def test_one_clients_keys_are_not_anothers(settings: GatewaySettings, engine: FakeEngine) -> None:
     secrets = ("first-secret", "second-secret")
     keys = [ApiKey(name=each, sha256=digest(each), scopes=(Scope.SPEAK,)) for each in secrets]
-    as_json = ApiKeys.dump_json(keys).decode()
+    as_json = ApiKeys.dump_json(tuple(keys)).decode()
     guarded = settings.model_copy(update={"api_keys": SecretStr(as_json)})
     with served(build_app(guarded)) as url:
         replies = [
