@@ -17,7 +17,12 @@ from comps.cores import exchange
 request_id: ContextVar[str] = ContextVar("request_id", default="-")
 
 # What logging itself puts on a record; everything else came in through `extra=` and is a field of the event.
-_STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {
+    "message",
+    "asctime",
+    "taskName",
+    "color_message",
+}
 
 
 def _extras(record: logging.LogRecord) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from comps.cores.audio.references import AudioRoot
 from comps.cores.audio.remote import RemoteClips
 from comps.cores.keys.command import run_keys_command
 from comps.cores.web.app import create_app
-from comps.cores.web.server import checked, command_line, guarded, ring_of, serve
+from comps.cores.web.server import built, checked, command_line, guarded, ring_of, serve
 from comps.cores.web.tracing import Tracing, tracing_to
 from services.gptsovits.doors import api, openai
 from services.gptsovits.doors.voices import DoorVoices
@@ -101,7 +101,7 @@ def main() -> None:
             sys.exit("set GPTSOVITS_KEYS_FILE: it says where the keys of this service are kept")
         sys.exit(run_keys_command(options, settings.keys_file))
     settings = guarded(settings, settings.keys_file)
-    serve(build_app(settings), settings)
+    serve(built(lambda: build_app(settings)), settings)
 
 
 if __name__ == "__main__":

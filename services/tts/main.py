@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from comps.cores.keys.command import run_keys_command
 from comps.cores.web.app import create_app
-from comps.cores.web.server import checked, command_line, guarded, ring_of, serve
+from comps.cores.web.server import built, checked, command_line, guarded, ring_of, serve, writable
 from comps.cores.web.tracing import Tracing, tracing_to
 from services.tts import job_routes, openai_routes, page, routes, voice_routes
 from services.tts.gateway import MAX_CONNECTIONS, build_gateway
@@ -87,8 +87,9 @@ def main() -> None:
     settings = checked(GatewaySettings, environment(), overrides)
     if options.command == "keys":
         sys.exit(run_keys_command(options, settings.keys_path))
+    writable(settings, "output_path", "state_path")
     settings = guarded(settings, settings.keys_path)
-    serve(build_app(settings), settings)
+    serve(built(lambda: build_app(settings)), settings)
 
 
 if __name__ == "__main__":

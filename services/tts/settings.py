@@ -4,8 +4,10 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from pydantic import AliasChoices, Field, SecretStr
+from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 from comps.constants import (
     GATEWAY_PORT,
@@ -76,6 +78,16 @@ class GatewaySettings(ServiceSettings):
     profile_cache_bytes: int = Field(
         default=PROFILE_CACHE_BYTES, ge=0, description="speaker profiles kept on disk"
     )
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_a_database(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            try:
+                make_url(value.get_secret_value())
+            except ArgumentError:
+                raise ValueError("not the URL of a database, such as postgresql://user@host/name") from None
+        return value
 
     @property
     def state_folder(self) -> Path:

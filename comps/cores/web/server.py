@@ -3,23 +3,23 @@
 import argparse
 import asyncio
 import logging
+import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar, cast
 
-import h11
 import uvicorn
 from fastapi import FastAPI
 from pydantic import ValidationError
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from comps.cores import logs
-from comps.cores.errors import CorruptKeys
+from comps.cores.errors import CorruptKeys, SovitsError
 from comps.cores.keys.command import add_keys_command
 from comps.cores.keys.ring import KeyRing
 from comps.cores.settings.base import ServiceSettings
-from comps.cores.settings.telling import Settings, changed, complaints, help_text, strangers
+from comps.cores.settings.telling import Settings, changed, complaints, help_text, strangers, variables
 
 logger = logging.getLogger(__name__)
 
@@ -85,6 +85,28 @@ def guarded(settings: AnySettings, path: Path | None) -> AnySettings:
     return settings
 
 
+def writable(settings: ServiceSettings, *fields: str) -> None:
+    """Make folders that must be written to; if one cannot be, the process ends and names its variable."""
+    names = {row.field: row.name for row in variables(type(settings))}
+    for field in fields:
+        if (path := getattr(settings, field)) is None:
+            continue
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            _give_up(f"{names[field]}: the folder {path} cannot be made: {error.strerror}")
+        if not os.access(path, os.W_OK | os.X_OK):
+            _give_up(f"{names[field]}: the folder {path} cannot be written to")
+
+
+def built(make: Callable[[], FastAPI]) -> FastAPI:
+    """The application; what is wrong with a setting ends the process with what it says."""
+    try:
+        return make()
+    except SovitsError as error:
+        _give_up(str(error))
+
+
 def _give_up(*lines: str) -> NoReturn:
     print("\n".join(lines), file=sys.stderr)
     raise SystemExit(CONFIGURATION_ERROR)
@@ -94,27 +116,32 @@ def _service(kind: Settings) -> str:
     return str(kind.model_config.get("env_prefix", "")).strip("_").lower()
 
 
-class PatientProtocol(H11Protocol):
-    """Uvicorn's, but a connection that asks for nothing is closed: else each costs a descriptor for ever."""
+class Patience:
+    """A connection that asks for nothing is closed: else each costs a descriptor for ever."""
 
-    header_seconds = 20.0
+    header_seconds: float
+    loop: asyncio.AbstractEventLoop
+    transport: asyncio.Transport
+    cycle: object | None  # of uvicorn's protocols: the request being served
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        super().connection_made(transport)  # type: ignore[misc]
         self._waiting = self.loop.call_later(self.header_seconds, self._lose_patience)
 
     def _lose_patience(self) -> None:
-        # Only before the first request; between requests uvicorn's keep-alive limit holds.
-        if self.cycle is None and self.conn.their_state is h11.IDLE and not self.transport.is_closing():
+        # Only before the first request; between requests uvicorn's keep-alive limit holds. A connection that
+        # has become a socket has another protocol by now.
+        if self.cycle is None and self.transport.get_protocol() is cast(object, self):
             self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._waiting.cancel()
-        super().connection_lost(exc)
+        super().connection_lost(exc)  # type: ignore[misc]
 
 
-def patient(header_seconds: float) -> type[PatientProtocol]:
-    return type("Protocol", (PatientProtocol,), {"header_seconds": header_seconds})
+def patient(header_seconds: float) -> type[asyncio.Protocol]:
+    """The protocol that uvicorn would choose, with patience."""
+    return type("Protocol", (Patience, AutoHTTPProtocol), {"header_seconds": header_seconds})
 
 
 def serve(app: FastAPI, settings: ServiceSettings) -> None:

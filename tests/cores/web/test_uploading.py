@@ -13,13 +13,15 @@ import uvicorn
 from fastapi import APIRouter, Request
 from prometheus_client import CollectorRegistry
 from pydantic import BaseModel, ConfigDict
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from comps.cores.keys.key import ApiKey, ApiKeys, digest
 from comps.cores.keys.ring import KeyRing
 from comps.cores.settings.base import ServiceSettings
 from comps.cores.web.app import create_app
 from comps.cores.web.bodies import MAX_FIELDS, MAX_FILES, MAX_JSON_PARTS, read_body
-from comps.cores.web.server import patient
+from comps.cores.web.server import Patience, patient
 
 router = APIRouter()
 KIB = 1024
@@ -49,7 +51,7 @@ async def hold(request: Request) -> dict[str, int]:
 
 
 @contextmanager
-def serving(*, keys: str | None = None, **limits: object) -> Iterator[int]:
+def serving(*, keys: str | None = None, http: type | None = None, **limits: object) -> Iterator[int]:
     settings = ServiceSettings(_env_file=None, **{"max_body_bytes": 64 * KIB, **limits})
     app = create_app(
         "test",
@@ -64,7 +66,7 @@ def serving(*, keys: str | None = None, **limits: object) -> Iterator[int]:
         app,
         log_config=None,
         access_log=False,
-        http=patient(settings.max_header_seconds),
+        http=http or patient(settings.max_header_seconds),
         timeout_keep_alive=1,
     )
     listener = socket.create_server(("127.0.0.1", 0))
@@ -97,8 +99,10 @@ def answer(connection: socket.socket) -> bytes:
 HEAD = b"POST /take HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n"
 
 
-def test_who_connects_and_asks_for_nothing_is_hung_up_on() -> None:
-    with serving(max_header_seconds=0.3) as port:
+@pytest.mark.parametrize("protocol", [H11Protocol, HttpToolsProtocol])
+def test_who_connects_and_asks_for_nothing_is_hung_up_on(protocol: type) -> None:
+    http = type("Protocol", (Patience, protocol), {"header_seconds": 0.3})
+    with serving(http=http) as port:
         for said in (b"", b"POST /take HTTP/1.1\r\nX-Slow: a"):
             began = time.monotonic()
             with dialled(port) as connection:
