@@ -9,8 +9,8 @@ from services.gptsovits.main import build_app as build_inference
 from services.gptsovits.settings import GptSovitsSettings
 from services.tts.main import build_app as build_gateway
 from services.tts.settings import GatewaySettings
-from tests.proof.house import VOICES, wait_for
-from tests.services.clips import served, voiced, wav
+from tests.proof.house import wait_for, write_audio
+from tests.services.clips import served
 from tests.tiny import write_own
 
 
@@ -28,9 +28,7 @@ class Doors:
 def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
     work = tmp_path_factory.mktemp("proof")
     audio = work / "audio"
-    audio.mkdir()
-    for name, pitch in VOICES.items():
-        (audio / f"{name}.wav").write_bytes(wav(voiced(3.5, pitch=pitch)))
+    write_audio(audio)
     write_own(work / "model")
     inference = build_inference(
         GptSovitsSettings(model_path=work / "model", audio_path=audio, _env_file=None)

@@ -111,24 +111,18 @@ class House:
         self.output = folder / "output"
         self.state = self.output / ".state"
         audio = folder / "audio"
-        audio.mkdir()
-        for name, pitch in VOICES.items():
-            (audio / f"{name}.wav").write_bytes(wav(voiced(3.5, pitch=pitch)))
+        write_audio(audio)
         model = folder / "model"
         write_model(model)
-        common = {"AUDIO_PATH": str(audio)}
         self.inference = Server(
-            "services.gptsovits.main", folder, {**common, "MODEL_PATH": str(model), **inference}
+            "services.gptsovits.main",
+            folder,
+            {"AUDIO_PATH": str(audio), "MODEL_PATH": str(model), **inference},
         )
         self.gateway = Server(
             "services.tts.main",
             folder,
-            {
-                **common,
-                "OUTPUT_PATH": str(self.output),
-                "GPT_SOVITS_URL": self.inference.url,
-                **gateway,
-            },
+            {**gateway_settings(folder, self.inference.url), **gateway},
         )
 
     def start(self) -> None:
@@ -143,6 +137,21 @@ class House:
 
     def client(self, timeout: float = 60.0) -> httpx.Client:
         return httpx.Client(base_url=self.gateway.url, timeout=timeout)
+
+
+def gateway_settings(folder: Path, inference_url: str) -> dict[str, str]:
+    return {
+        "AUDIO_PATH": str(folder / "audio"),
+        "OUTPUT_PATH": str(folder / "output"),
+        "GPT_SOVITS_URL": inference_url,
+    }
+
+
+def write_audio(folder: Path) -> None:
+    """A clip of each voice."""
+    folder.mkdir(exist_ok=True)
+    for name, pitch in VOICES.items():
+        (folder / f"{name}.wav").write_bytes(wav(voiced(3.5, pitch=pitch)))
 
 
 def write_model(folder: Path) -> None:
