@@ -105,7 +105,7 @@ def _rows(
                 said = _like_reference(text, level, language, inventory)
             else:
                 said = _spoken(text, language, inventory, pronunciations)
-        except InputError as error:
+        except (InputError, ValueError) as error:  # the reference's own failures are ValueErrors
             said = {"norm_text": "", "phones": [], "word2ph": None, "phone_ids": [], "error": str(error)}
         yield {"text": text, **said}
 

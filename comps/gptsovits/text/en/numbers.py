@@ -7,9 +7,10 @@ _SMALL = (
     "seventeen eighteen nineteen"
 ).split()
 _TENS = "_ _ twenty thirty forty fifty sixty seventy eighty ninety".split()
-_SCALES = " thousand million billion trillion quadrillion quintillion sextillion septillion octillion".split(
-    " "
-)
+_SCALES = (
+    " thousand million billion trillion quadrillion quintillion sextillion septillion octillion nonillion "
+    "decillion"
+).split(" ")
 _ORDINALS = {
     "one": "first", "two": "second", "three": "third", "five": "fifth", "eight": "eighth", "nine": "ninth",
     "twelve": "twelfth",
@@ -20,9 +21,13 @@ _SPECIAL_PARTS = {2: ("half", "halves"), 4: ("quarter", "quarters")}
 
 
 def in_words(number: int, *, joint: str = " ", conjunction: str = " ") -> str:
-    """A number from 0 to below 10^27; `joint` stands between thousands, `conjunction` before tens."""
+    """A number from 0 to below 10^36; `joint` stands between thousands, `conjunction` before tens and before
+    what is left of a hundred: one thousand *and* five."""
     if number < 1000:
         return _below_thousand(number, conjunction)
+    if number % 1000 < 100 and number % 1000:
+        left = _below_thousand(number % 1000, conjunction)
+        return in_words(number - number % 1000, joint=joint, conjunction=conjunction) + conjunction + left
     groups = []
     scale = 0
     while number:

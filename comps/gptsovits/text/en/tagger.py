@@ -1,7 +1,7 @@
 """Parts of speech: an averaged perceptron over a word and its neighbours (Penn Treebank tags).
 
-Algorithm: Collins 2002, greedy left to right. The weights are those of textblob-aptagger (MIT, see
-data/README.md), the ones that NLTK's `pos_tag` uses.
+Algorithm: Collins 2002, greedy left to right. The weights are textblob-aptagger's (MIT), trained on to agree
+with NLTK's `pos_tag`, which the reference implementation asks; see data/README.md.
 """
 
 from collections.abc import Sequence

@@ -7,8 +7,9 @@ from importlib.resources import files
 from comps.gptsovits.text.ko.jamo import Syllable, compose, is_syllable, letters, syllable
 from comps.gptsovits.text.ko.morphology import COUNTER, MARKS, Morphology
 from comps.gptsovits.text.ko.numbers import read_numbers
-from comps.gptsovits.text.ko.reading import latin_to_hangul, numbers_to_hangul
+from comps.gptsovits.text.ko.reading import ReadNumber, latin_to_hangul, numbers_to_hangul, read_number
 from comps.gptsovits.text.ko.rules import pronounce
+from comps.gptsovits.text.ko.sandhi import Meet, meet
 from comps.gptsovits.text.language import Inventory
 from comps.gptsovits.text.symbols import symbol_table
 
@@ -37,7 +38,9 @@ _HANGUL = re.compile("[가-힣ㄱ-ㅣ]")
 class KoreanFrontEnd:
     code = "ko"
 
-    def __init__(self) -> None:
+    def __init__(self, *, meet: Meet = meet, read_number: ReadNumber = read_number) -> None:
+        self._meet = meet
+        self._read_number = read_number
         self._morphology = Morphology()
         self._irregular = _read_irregular()
 
@@ -57,9 +60,11 @@ class KoreanFrontEnd:
         text = latin_to_hangul(compose(norm))
         for word, respelled in self._irregular:
             text = text.replace(word, respelled)
-        text = numbers_to_hangul(self._morphology.marked(text), counter_mark=COUNTER)
+        text = numbers_to_hangul(
+            self._morphology.marked(text), counter_mark=COUNTER, read_number=self._read_number
+        )
         units = list(_units(text))
-        pronounce(units)
+        pronounce(units, meet=self._meet)
         spoken = _OPEN_END.sub(r"\1.", _SECOND_LIQUID.sub(r"\1ㄴ", letters(units)))
         return _phones(spoken), None
 

@@ -1,6 +1,7 @@
 """Numbers and Latin letters as Korean reads them."""
 
 import re
+from typing import Protocol
 
 _LETTERS = (
     "에이 비 시 디 이 에프 지 에이치 아이 제이 케이 엘 엠 "  # a to m
@@ -32,7 +33,11 @@ def latin_to_hangul(text: str) -> str:
     return text.translate(_LATIN)
 
 
-def numbers_to_hangul(text: str, *, counter_mark: str) -> str:
+class ReadNumber(Protocol):
+    def __call__(self, number: str, *, native: bool) -> str: ...
+
+
+def numbers_to_hangul(text: str, *, counter_mark: str, read_number: ReadNumber) -> str:
     """Numbers in words where a counter follows (a word closed by `counter_mark`), else digit by digit."""
 
     def spoken(match: re.Match[str]) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from comps.gptsovits.text.ko.jamo import Syllable
 from comps.gptsovits.text.ko.morphology import ENDING, STEM
-from comps.gptsovits.text.ko.sandhi import meet
+from comps.gptsovits.text.ko.sandhi import Meet, meet
 
 Unit = Syllable | str
 """A syllable, or a character that is none."""
@@ -18,8 +18,9 @@ _NAMES_LINK = {**dict.fromkeys("ㄷㅈㅊㅌㅎ", "ㅅ"), "ㅋ": "ㄱ", "ㅍ": "
 TENSE = {"ㄱ": "ㄲ", "ㄷ": "ㄸ", "ㅂ": "ㅃ", "ㅅ": "ㅆ", "ㅈ": "ㅉ"}
 
 
-def pronounce(units: Sequence[Unit]) -> None:
-    """Turns the syllables of a text from how they are spelled to how they are spoken."""
+def pronounce(units: Sequence[Unit], *, meet: Meet = meet) -> None:
+    """Turns the syllables of a text from how they are spelled to how they are spoken; `meet` says what a coda
+    and the onset after it make of each other."""
     for unit in units:
         if isinstance(unit, Syllable):
             _simplify_vowel(unit)
@@ -36,7 +37,7 @@ def pronounce(units: Sequence[Unit]) -> None:
                 rule(unit, units, index)
     for index, unit in enumerate(units):
         if isinstance(unit, Syllable):
-            _meet_next(unit, units, index)
+            _meet_next(unit, units, index, meet)
 
 
 def _next(units: Sequence[Unit], index: int) -> Syllable | None:
@@ -147,7 +148,7 @@ def _begins_with(units: Sequence[Unit], ending: Sequence[tuple[str, str, str | N
     )
 
 
-def _meet_next(unit: Syllable, units: Sequence[Unit], index: int) -> None:
+def _meet_next(unit: Syllable, units: Sequence[Unit], index: int, meet: Meet) -> None:
     """9 to 15, 18 to 20, 23: what coda and following onset make of each other, also across one space."""
     if (following := _next(units, index)) is not None:
         unit.coda, following.onset = meet(unit.coda, following.onset, adjacent=True)

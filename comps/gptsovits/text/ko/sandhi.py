@@ -1,6 +1,12 @@
 """What a coda and the onset after it make of each other (표준 발음법 9–15, 18–20, 23)."""
 
 from functools import cache
+from typing import Protocol
+
+
+class Meet(Protocol):
+    def __call__(self, coda: str, onset: str, *, adjacent: bool) -> tuple[str, str]: ...
+
 
 # 9 to 11: the seven sounds that can close a syllable.
 _CLOSING = {

@@ -44,7 +44,9 @@ _UNITS = {
 def _number(digits: str) -> str:
     value = int(digits)
     if not 1000 < value < 3000:
-        return in_words(value, joint=", ") if value < 10**27 else ""
+        if value >= 10**36:
+            raise ValueError("the reference has no names for such numbers")
+        return in_words(value, joint=", ")
     if value == 2000:
         return "two thousand"
     if 2000 < value < 2010:
@@ -75,7 +77,7 @@ def _money(unit: str, cent: str, cents: str) -> Callable[[Match], str]:
         parts = match[1].split(".")
         if len(parts) > 2:
             return f"{match[1]} {unit}s"
-        whole = int(parts[0].lstrip("(") or 0)
+        whole = int(parts[0] or 0)
         part = int(parts[1].ljust(2, "0")) if len(parts) > 1 and parts[1] else 0
         said = [f"{whole} {unit}{'' if whole == 1 else 's'}"] if whole else []
         if part:
@@ -131,7 +133,8 @@ _PASSES: tuple[tuple[re.Pattern[str], Callable[[Match], str]], ...] = (
 
 
 def normalize(text: str) -> str:
-    """What the reference's English normaliser makes of a text; like it, raises ValueError on odd amounts."""
+    """What the reference's English normaliser makes of a text; like it, raises ValueError on odd amounts and
+    on numbers of more than 36 digits."""
     text = text.translate(_FULL_WIDTH)
     text = re.sub(r"\b([0-9]+)\. ", _numbered, text)
     while _SUM.search(text):

@@ -4,9 +4,12 @@ import re
 from dataclasses import dataclass
 
 from comps.gptsovits.text.language import Inventory
+from comps.gptsovits.text.pipeline import V1_LANGUAGES
+from comps.gptsovits.text.reference.chinese import normalize_with_faults
 from comps.gptsovits.text.reference.english import normalize, reference_english
+from comps.gptsovits.text.reference.korean import reference_korean
 from comps.gptsovits.text.reference.segmentation import spans_like_reference
-from comps.gptsovits.text.registry import front_end
+from comps.gptsovits.text.registry import LANGUAGES, front_end
 from comps.gptsovits.text.symbols import symbol_table
 
 LEVELS = ("clean_text", "segment_and_extract")
@@ -26,8 +29,8 @@ class Reading:
 
 def clean_text(text: str, language: str, inventory: Inventory) -> Reading:
     """One language's reading of a text, without looking for others in it."""
-    if inventory == "v1" and language not in ("zh", "en", "ja"):
-        language, text = "en", " "
+    if language not in (V1_LANGUAGES if inventory == "v1" else LANGUAGES):
+        language, text = "en", " "  # marks alone are a language of their own to its segmenter
     if language == "en":
         norm = normalize(text)
         phones = reference_english().phones(norm)
@@ -35,8 +38,10 @@ def clean_text(text: str, language: str, inventory: Inventory) -> Reading:
             phones = [",", *phones]
         return Reading(norm, symbol_table(inventory).known(phones), None)
     sign, pause = next(((s, p) for s, p in _PAUSE_SIGNS if language == "zh" and s in text), ("", ""))
-    reader = front_end(language)
-    norm = reader.normalize(text.replace(sign, ",") if sign else text)
+    reader = reference_korean() if language == "ko" else front_end(language)
+    text = text.replace(sign, ",") if sign else text
+    chinese = language in ("zh", "yue")
+    norm = normalize_with_faults(text, reader.normalize) if chinese else reader.normalize(text)
     phones, word2ph = reader.phonemize(norm, inventory=inventory)
     if sign:
         phones = [pause if phone == "," else phone for phone in phones]
