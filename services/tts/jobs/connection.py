@@ -51,9 +51,11 @@ class WriterThread:
         with self._engine.begin() as connection:
             return work(connection)
 
+    async def disconnect(self) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._executor, self._engine.dispose)
+
     def close(self) -> None:
         self._executor.shutdown()
-        self._engine.dispose()
 
 
 class Database:
@@ -78,12 +80,12 @@ class Database:
         not start, and their audio is not in it. Raises `JobStoreTooNew` or `JobStoreUnavailable`.
         """
         try:
-            await self._migrate()
+            await self._transact(self._bring_up_to_date)
         except Exception as error:
-            await self._engine.dispose()
+            await self._disconnect()
             if self.is_sqlite and _is_corrupt(error):
                 await asyncio.to_thread(_move_aside, Path(self.url.database or ""))
-                await self._migrate()
+                await self._transact(self._bring_up_to_date)
             elif isinstance(error, SQLAlchemyError | OSError):
                 reason = error.orig if isinstance(error, DBAPIError) else error
                 raise JobStoreUnavailable(f"the database of jobs cannot be opened: {reason}") from error
@@ -91,9 +93,14 @@ class Database:
                 raise
 
     async def close(self) -> None:
+        await self._disconnect()
         if self._thread is not None:
             await asyncio.to_thread(self._thread.close)
+
+    async def _disconnect(self) -> None:
         await self._engine.dispose()
+        if self._thread is not None:
+            await self._thread.disconnect()
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
@@ -115,27 +122,29 @@ class Database:
 
     async def write(self, work: Callable[[Connection], Result]) -> Result:
         """What `work` returns, done in such a transaction: the quick way, for what every request needs."""
+        with _translated():
+            return await self._transact(work)
+
+    async def _transact(self, work: Callable[[Connection], Result]) -> Result:
         if self._thread is None or self._writing is None:
-            async with self.writing() as connection:
+            async with self._writers.begin() as connection:
                 return await connection.run_sync(work)
         async with self._writing:
-            with _translated():
-                return await self._thread.run(work)
+            return await self._thread.run(work)
 
-    async def _migrate(self) -> None:
-        async with self._writers.begin() as connection:
-            await connection.run_sync(_checked if self.is_sqlite else _locked)
-            await connection.run_sync(migrate)
+    def _bring_up_to_date(self, connection: Connection) -> None:
+        (_check if self.is_sqlite else _lock)(connection)
+        migrate(connection)
 
 
-def _checked(connection: Connection) -> None:
+def _check(connection: Connection) -> None:
     """Raises `DatabaseError` for a file whose pages do not fit together."""
     found = connection.execute(text("PRAGMA quick_check(1)")).scalar_one()
     if found != "ok":
         raise DatabaseError("PRAGMA quick_check", None, Exception(f"{CORRUPT[1]}: {found}"))
 
 
-def _locked(connection: Connection) -> None:
+def _lock(connection: Connection) -> None:
     connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
 
 
