@@ -2,12 +2,14 @@ import numpy as np
 import pytest
 
 from comps.gptsovits.engine.guard import (
+    DOUBTFUL_RUN,
     LONGEST_LOOP,
     LONGEST_RUN,
     Fault,
     expected_tokens,
     fault_of,
     max_tokens,
+    n_sound,
     salvaged,
     speaking_rate,
     strangeness,
@@ -95,3 +97,16 @@ def test_a_clips_own_rate_moves_the_bands_within_reason() -> None:
     tokens = speech(60)
     assert fault_of(tokens, 40, has_ended=True) is None
     assert fault_of(tokens, 40, has_ended=True, rate=3.2) is Fault.TOO_SHORT
+
+
+def test_an_unfinished_segment_is_sound_up_to_where_it_begins_to_repeat_itself() -> None:
+    assert n_sound(speech(30), 40) == 30
+    assert n_sound([*speech(30), *[7] * (DOUBTFUL_RUN - 1)], 40) == 30 + DOUBTFUL_RUN - 1
+    assert n_sound([*speech(30), *[7] * DOUBTFUL_RUN], 40) == 30
+    assert n_sound([*speech(30), *[7] * DOUBTFUL_RUN, 8], 40) == 31 + DOUBTFUL_RUN
+    phrase = speech(14, 3)
+    assert n_sound([*speech(30), *phrase, *phrase], 40) == 30
+
+
+def test_an_unfinished_segment_is_in_doubt_where_most_would_have_ended() -> None:
+    assert n_sound(speech(300), 40) < 150
