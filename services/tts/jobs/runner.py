@@ -248,9 +248,11 @@ class Runner:
             raise DeadlineExceeded(f"the job took longer than {self._deadline_seconds:g} s") from error
 
     async def _attempts(self, run: JobRun) -> None:
-        """A job that nobody listens to may start over when the inference service is busy or went away."""
+        """A job that nobody listens to starts over: while the inference service is away or busy until its
+        deadline, when it breaks off or fails a few times."""
         work = run.work or await self._restored(run.record)
-        for number in range(1, MAX_TRIES + 1):
+        n_failed = 0
+        while True:
             run.record.segments_done, run.record.audio_seconds = 0, 0.0
             run.changed()
             try:
@@ -259,9 +261,10 @@ class Runner:
             except UpstreamError as error:
                 if not run.record.respond_async or not _passes(error):
                     raise
-                if number == MAX_TRIES and not isinstance(error, UpstreamUnavailable):
+                n_failed += not _is_away(error)
+                if n_failed == MAX_TRIES:
                     raise
-                pause = getattr(error, "retry_after", None) or 0.5 * number
+                pause = getattr(error, "retry_after", None) or 0.5 * (n_failed + 1)
             await asyncio.sleep(pause)
 
     async def _restored(self, record: JobRecord) -> Work:
@@ -351,6 +354,13 @@ def _state_after(error: BaseException | None) -> JobState:
 def _passes(error: UpstreamError) -> bool:
     """Whether trying again may help: it was busy, away, or broke off; not if it refused for good."""
     return not isinstance(error, UpstreamRefused) or error.status in (503, 504)
+
+
+def _is_away(error: UpstreamError) -> bool:
+    """Whether it said, by its silence or itself, to come back later."""
+    return isinstance(error, UpstreamUnavailable) or (
+        isinstance(error, UpstreamRefused) and error.status == 503
+    )
 
 
 def _told(error: BaseException) -> Problem:

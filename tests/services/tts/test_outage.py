@@ -1,0 +1,59 @@
+"""What becomes of accepted jobs while the inference service is away."""
+
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from comps.cores.errors import UpstreamUnavailable
+from services.tts.jobs import runner
+from services.tts.main import build_app
+from services.tts.settings import GatewaySettings
+from tests.proof.house import free_port
+from tests.services.clips import served
+from tests.services.fakes import FakeEngine
+from tests.services.tts.conftest import inference_app, wait_for
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    defaults = UpstreamUnavailable.__init__.__kwdefaults__
+    assert defaults is not None
+    monkeypatch.setitem(defaults, "retry_after", 0.01)
+
+
+def test_a_job_waits_for_the_inference_service_longer_than_any_number_of_tries(
+    tmp_path: Path, audio: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "MAX_TRIES", 2)
+    port = free_port()
+    settings = GatewaySettings(
+        gptsovits_url=f"http://127.0.0.1:{port}",
+        audio_path=audio,
+        output_path=tmp_path / "output",
+        _env_file=None,
+    )
+    with served(build_app(settings)) as url, httpx.Client(base_url=url, timeout=10) as client:
+        job = client.post("/tts", json={"text": "One. Two.", "async": True}).json()["links"]["self"]
+        time.sleep(0.5)  # dozens of tries
+        assert client.get(job).json()["state"] in ("queued", "running")
+        with served(inference_app(tmp_path, FakeEngine()), port=port):  # type: ignore[arg-type]
+            wait_for(lambda: client.get(job).json()["state"] not in ("queued", "running"))
+            done = client.get(job).json()
+            assert (done["state"], done["segments_done"]) == ("succeeded", 2)
+            assert client.get(done["links"]["audio"]).content[:4] == b"RIFF"
+
+
+def test_a_job_that_waits_for_ever_ends_at_its_deadline_and_says_so(tmp_path: Path, audio: Path) -> None:
+    settings = GatewaySettings(
+        gptsovits_url=f"http://127.0.0.1:{free_port()}",
+        audio_path=audio,
+        output_path=tmp_path / "output",
+        deadline_seconds=0.5,
+        _env_file=None,
+    )
+    with served(build_app(settings)) as url, httpx.Client(base_url=url, timeout=10) as client:
+        job = client.post("/tts", json={"text": "One. Two.", "async": True}).json()["links"]["self"]
+        wait_for(lambda: client.get(job).json()["state"] == "failed")
+        assert client.get(job).json()["problem"]["code"] == "deadline_exceeded"
