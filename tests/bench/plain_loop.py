@@ -20,6 +20,13 @@ Past = list[tuple[Tensor, Tensor]]  # keys and values [1, H, T, D] of every laye
 
 
 @torch.inference_mode()
+def read(t2s: T2S, phonemes: Tensor, prompt: Tensor) -> tuple[Tensor, Past]:
+    """Logits `[V]` of the first token for phonemes `[P]` after a prompt `[S]`, and the past so far."""
+    x = torch.cat([t2s.embed_phonemes(phonemes[None], None), t2s.embed_tokens(prompt[None])], 1)
+    return _forward(t2s, x, [], attention_mask(len(phonemes), len(prompt), x.device))
+
+
+@torch.inference_mode()
 def speak_tokens(
     t2s: T2S,
     phonemes: Tensor,
@@ -28,15 +35,13 @@ def speak_tokens(
     noise: Noise,
     *,
     max_tokens: int,
+    begun: tuple[Tensor, Past] | None = None,
 ) -> list[int]:
-    """At most `max_tokens` tokens for phonemes `[P]` after a prompt `[S]`."""
+    """At most `max_tokens` tokens for phonemes `[P]` after a prompt `[S]`, which may have been `read`."""
     history = History.of_prompt(prompt, t2s.config.vocab_size)
-    x = torch.cat([t2s.embed_phonemes(phonemes[None], None), t2s.embed_tokens(prompt[None])], 1)
-    mask: Tensor | None = attention_mask(len(phonemes), len(prompt), x.device)
-    past: Past = []
+    logits, past = begun or read(t2s, phonemes, prompt)
     tokens: list[int] = []
     while True:
-        logits, past = _forward(t2s, x, past, mask)
         draw = sampler.draw(logits, history, noise)
         if draw.is_end:
             return tokens
@@ -46,7 +51,7 @@ def speak_tokens(
             return tokens
         position = torch.tensor([len(prompt) + len(tokens) - 1])
         x = (t2s.token_embedding(torch.tensor([draw.token])) + t2s.token_positions.at(position))[None]
-        mask = None
+        logits, past = _forward(t2s, x, past, None)
 
 
 def _forward(t2s: T2S, x: Tensor, past: Past, mask: Tensor | None) -> tuple[Tensor, Past]:

@@ -58,7 +58,7 @@ async def speech_figures(
 
 async def _listen(engine: Engine, voice: Voice, *, seed: int) -> Heard:
     began = time.perf_counter()
-    options = SpeechOptions(seed=seed, n_tokens=N_TOKENS)
+    options = SpeechOptions(seed=seed, n_tokens=N_TOKENS, stream=True)
     handle = await engine.submit(SpeechRequest(TEXT, voice, options))
     first = 0.0
     audio = 0.0

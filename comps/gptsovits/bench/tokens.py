@@ -1,16 +1,17 @@
 """The first stage alone: tokens a second, raced against the plain float32 loop in the same run."""
 
 import copy
-import importlib
-from collections.abc import Generator
+import runpy
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from comps.gptsovits import native
-from comps.gptsovits.bench.racing import race
+from comps.gptsovits.bench.racing import Contender, race
 from comps.gptsovits.devices import Precision
 from comps.gptsovits.engine.drawing import Drawer
 from comps.gptsovits.engine.noise import Noise
@@ -25,17 +26,19 @@ N_PHONEMES, N_PROMPT = 60, 125
 CAPACITY = 512
 SEVERAL_ROWS = 8
 # Lives with the tests: it is a yardstick, not a part of the product.
-YARDSTICK = "tests.bench.plain_loop"
+YARDSTICK = Path(__file__).resolve().parents[3] / "tests" / "bench" / "plain_loop.py"
 
 
 @dataclass(frozen=True)
 class TokenFigures:
-    """Tokens a second, all rows together; None without the yardstick."""
+    """Tokens a second, all rows together, once the prompt is read; None without the yardstick."""
 
     plain: float | None
     exact: float
     one: float  # in the precision asked for
     several: float  # eight rows in that precision
+    prefill_seconds: float  # of 60 phonemes and 125 tokens
+    plain_prefill_seconds: float | None
 
     @property
     def ratios(self) -> dict[str, float | None]:
@@ -50,11 +53,12 @@ def token_figures(
 ) -> TokenFigures:
     """Of a network as it was loaded; it is packed in the end. Every contender runs in turn, several times."""
     library = native.load_library() if compiled else None
-    is_cpu = t2s.phoneme_embedding.weight.device.type == "cpu"
-    contenders = {}
-    plain = _yardstick(copy.deepcopy(t2s) if is_cpu else None, n_tokens)
-    if plain is not None:
-        contenders["plain"] = plain
+    contenders: dict[str, Contender] = {}
+    if t2s.phoneme_embedding.weight.device.type == "cpu" and YARDSTICK.exists():
+        loop = runpy.run_path(str(YARDSTICK))
+        network = copy.deepcopy(t2s)
+        for n in {1, torch.get_num_threads()}:  # whichever number of threads suits it
+            contenders |= _yardstick(loop, network, n_tokens, n)
     exact, asked = copy.deepcopy(t2s), t2s
     for name, network, n_rows, its_precision in (
         ("exact", exact, 1, Precision.EXACT),
@@ -69,45 +73,70 @@ def token_figures(
             library=library,
             n_threads=n_threads,
         )
-        contenders[name] = _decoding(runner, Drawer(library), n_rows, network, n_tokens)
+        decoding = Decoding(runner, Drawer(library), network, n_rows, n_tokens)
+        contenders[name] = _on_threads(n_threads, decoding.decode, decoding.prefill)
+        if name == "one":
+            contenders["prefill"] = _on_threads(n_threads, decoding.prefill)
     seconds = race(contenders)
+    plain, plain_prefill = (
+        min((taken for name, taken in seconds.items() if name.startswith(what)), default=None)
+        for what in ("plain decoding", "plain prefill")
+    )
     return TokenFigures(
-        n_tokens / seconds["plain"] if plain is not None else None,
+        n_tokens / plain if plain else None,
         n_tokens / seconds["exact"],
         n_tokens / seconds["one"],
         SEVERAL_ROWS * n_tokens / seconds["several"],
+        seconds["prefill"],
+        plain_prefill,
     )
 
 
-def _yardstick(t2s: T2S | None, n_tokens: int) -> Any:
-    if t2s is None:
-        return None
-    try:
-        loop: Any = importlib.import_module(YARDSTICK)
-    except ModuleNotFoundError:
-        return None
+def _on_threads(n: int, run: Callable[[], None], prepare: Callable[[], None] = lambda: None) -> Contender:
+    def prepared() -> None:
+        torch.set_num_threads(n)
+        prepare()
+
+    return Contender(run, prepared)
+
+
+def _yardstick(loop: dict[str, Any], t2s: T2S, n_tokens: int, n_threads: int) -> dict[str, Contender]:
     it = _sequence(t2s, 0, n_tokens)
+    begun = loop["read"](t2s, it.phonemes, it.prompt)
 
-    def run() -> None:
-        loop.speak_tokens(t2s, it.phonemes, it.prompt, it.sampler, it.noise, max_tokens=n_tokens)
+    def read() -> None:
+        loop["read"](t2s, it.phonemes, it.prompt)
 
-    return run
+    def speak() -> None:
+        speak_tokens = loop["speak_tokens"]
+        speak_tokens(t2s, it.phonemes, it.prompt, it.sampler, it.noise, max_tokens=n_tokens, begun=begun)
+
+    return {
+        f"plain prefill, {n_threads} threads": _on_threads(n_threads, read),
+        f"plain decoding, {n_threads} threads": _on_threads(n_threads, speak),
+    }
 
 
-def _decoding(runner: Runner, drawer: Drawer, n_rows: int, t2s: T2S, n_tokens: int) -> Any:
+class Decoding:
     """As the engine's lane decodes: prefills one by one, then steps of all."""
 
-    def run() -> None:
-        sequences = [_sequence(t2s, row, n_tokens) for row in range(n_rows)]
-        for row, sequence in enumerate(sequences):
-            first = drained(runner.prefill(sequence, row))
-            sequence.take(drawer.draw([sequence], first[None])[0])
+    def __init__(self, runner: Runner, drawer: Drawer, t2s: T2S, n_rows: int, n_tokens: int) -> None:
+        self._runner, self._drawer, self._t2s = runner, drawer, t2s
+        self._n_rows, self._n_tokens = n_rows, n_tokens
+        self._sequences: list[Sequence] = []
+
+    def prefill(self) -> None:
+        self._sequences = [_sequence(self._t2s, row, self._n_tokens) for row in range(self._n_rows)]
+        for row, sequence in enumerate(self._sequences):
+            first = drained(self._runner.prefill(sequence, row))
+            sequence.take(self._drawer.draw([sequence], first[None])[0])
+
+    def decode(self) -> None:
+        sequences = self._sequences
         while not sequences[0].is_done:
-            draws = drawer.draw(sequences, runner.step(sequences, range(n_rows)))
+            draws = self._drawer.draw(sequences, self._runner.step(sequences, range(self._n_rows)))
             for sequence, draw in zip(sequences, draws, strict=True):
                 sequence.take(draw)
-
-    return run
 
 
 def drained(slices: Generator[None, None, Tensor]) -> Tensor:

@@ -60,10 +60,11 @@ def _figures(args: argparse.Namespace) -> dict[str, float | int | str | None]:
     # What serving takes is known before the yardstick takes its own.
     speech = asyncio.run(_speech(args, model, precision))
     peak = _peak_memory()
+    model = _model(args)  # with its weights as they were loaded
     ours, whole = None, None
     if isinstance(model.decoder, VitsDecoder):
-        ours, whole = parts.decoder_seconds(model, args.tokens)
-    t2s = _model(args).t2s  # with its weights as they were loaded
+        ours, whole = parts.decoder_seconds(model, args.tokens, precision=precision)
+    t2s = model.t2s
     n_threads = threads_for(t2s, torch.get_num_threads())
     tokens = token_figures(t2s, precision=precision, n_tokens=args.tokens, n_threads=n_threads)
     return {
@@ -75,6 +76,8 @@ def _figures(args: argparse.Namespace) -> dict[str, float | int | str | None]:
         "t2s_tokens_per_second_exact": tokens.exact,
         "t2s_tokens_per_second_plain": tokens.plain,
         **tokens.ratios,
+        "prefill_seconds": tokens.prefill_seconds,
+        "prefill_seconds_plain": tokens.plain_prefill_seconds,
         "decoder_rtf": ours,
         "decoder_ratio": whole / ours if whole and ours else None,
         **speech,

@@ -21,40 +21,62 @@ struct Memory {
 
     // out [D]: the values of positions 0 ... n - 1, weighted by how well their keys match the query [D].
     void attend(const float* query, int n, float* out) const {
-        static thread_local std::vector<float> shares;
+        static thread_local std::vector<float> shares, scaled;
         const int n_padded = (n + LANES - 1) / LANES * LANES;
         if (static_cast<int>(shares.size()) < n_padded) shares.resize(n_padded + 512);
+        if (static_cast<int>(scaled.size()) < dim) scaled.resize(dim);
         float* share = shares.data();
         const float scale = 1.0f / __builtin_sqrtf(static_cast<float>(dim));
+        for (int d = 0; d < dim; d++) scaled[d] = query[d] * scale;
+
+        int at = 0;
+        for (; at + CHAINS * LANES <= n_padded; at += CHAINS * LANES) compare<CHAINS>(scaled.data(), at, share);
+        for (; at < n_padded; at += LANES) compare<1>(scaled.data(), at, share);
+        for (int j = n; j < n_padded; j++) share[j] = -__builtin_inff();  // whatever lies there, if anything
 
         floats best = splat(-__builtin_inff());
-        for (int at = 0; at < n_padded; at += LANES) {
-            const T* block = keys + long(at) * dim;
-            floats score = {};
-            for (int d = 0; d < dim; d++) score = fused(load(block + d * LANES), splat(query[d] * scale), score);
-            for (int i = n - at; i < LANES; i++) score[i] = -__builtin_inff();  // whatever lies there, if anything
-            store(share + at, score);
-            best = larger(best, score);
-        }
+        for (at = 0; at < n_padded; at += LANES) best = larger(best, load(share + at));
         const floats top = splat(largest(best));
         floats total = {};
-        for (int at = 0; at < n_padded; at += LANES) {
+        for (at = 0; at < n_padded; at += LANES) {
             floats e = exp_of_negative(load(share + at) - top);
             store(share + at, e);
             total += e;
         }
         const float norm = 1.0f / sum(total);
+        int d = 0;
+        for (; d + 2 * LANES <= dim; d += 2 * LANES) mix<2>(share, n, d, norm, out);
+        for (; d < dim; d += LANES) mix<1>(share, n, d, norm, out);
+    }
 
-        constexpr int CHAINS = 4;  // sums side by side, for an addition takes four cycles
-        for (int d = 0; d < dim; d += LANES) {
-            floats acc[CHAINS] = {};
-            int j = 0;
-            for (; j + CHAINS <= n; j += CHAINS)
-                for (int c = 0; c < CHAINS; c++)
-                    acc[c] = fused(load(values + long(j + c) * dim + d), splat(share[j + c]), acc[c]);
-            for (; j < n; j++)
-                acc[0] = fused(load(values + long(j) * dim + d), splat(share[j]), acc[0]);
-            store(out + d, ((acc[0] + acc[1]) + (acc[2] + acc[3])) * norm);
-        }
+private:
+    static constexpr int CHAINS = 4;  // sums side by side, for each addition waits four cycles for the last
+
+    // How well the keys of BLOCKS times sixteen positions match.
+    template <int BLOCKS>
+    void compare(const float* query, int at, float* score) const {
+        floats acc[BLOCKS] = {};
+        const T* block = keys + long(at) * dim;
+        for (int d = 0; d < dim; d++)
+            for (int b = 0; b < BLOCKS; b++)
+                acc[b] = fused(load(block + (b * dim + d) * LANES), splat(query[d]), acc[b]);
+        for (int b = 0; b < BLOCKS; b++) store(score + at + b * LANES, acc[b]);
+    }
+
+    // VECTORS times sixteen of the values' columns, from column d on.
+    template <int VECTORS>
+    void mix(const float* share, int n, int d, float norm, float* out) const {
+        floats acc[CHAINS][VECTORS] = {};
+        auto add = [&](int chain, int j) {
+            for (int v = 0; v < VECTORS; v++)
+                acc[chain][v] =
+                    fused(load(values + long(j) * dim + d + v * LANES), splat(share[j]), acc[chain][v]);
+        };
+        int j = 0;
+        for (; j + CHAINS <= n; j += CHAINS)
+            for (int c = 0; c < CHAINS; c++) add(c, j + c);
+        for (; j < n; j++) add(0, j);
+        for (int v = 0; v < VECTORS; v++)
+            store(out + d + v * LANES, ((acc[0][v] + acc[1][v]) + (acc[2][v] + acc[3][v])) * norm);
     }
 };
