@@ -27,6 +27,7 @@ DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "po
 # Any number that no other program on the same server locks by.
 MIGRATION_LOCK = 7_012_688_001
 BUSY_MILLISECONDS = 10_000
+FROZEN_MILLISECONDS = 30_000
 # What SQLite says of a file that is no database, or not a whole one.
 CORRUPT = ("file is not a database", "disk image is malformed", "file is encrypted")
 
@@ -172,7 +173,7 @@ def _complete(url: str) -> URL:
 def _engine(url: URL) -> AsyncEngine:
     if url.get_backend_name() != "sqlite":
         try:
-            return create_async_engine(url, pool_pre_ping=True)
+            return create_async_engine(url, pool_pre_ping=True, connect_args=_patience(url))
         except ModuleNotFoundError as error:
             raise InvalidOption(
                 f"TTS_DATABASE_URL needs {error.name}: pip install 'sovits-serve[postgres]'"
@@ -180,6 +181,14 @@ def _engine(url: URL) -> AsyncEngine:
     engine = create_async_engine(url)
     _prepare_sqlite(engine.sync_engine)
     return engine
+
+
+def _patience(url: URL) -> dict[str, Any]:
+    """A gateway that freezes within a transaction must not hold the others for ever."""
+    if url.get_driver_name() != "asyncpg":
+        return {}
+    limits = {"lock_timeout": BUSY_MILLISECONDS, "idle_in_transaction_session_timeout": FROZEN_MILLISECONDS}
+    return {"server_settings": {name: str(milliseconds) for name, milliseconds in limits.items()}}
 
 
 def _prepare_sqlite(engine: Engine) -> None:

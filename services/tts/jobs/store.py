@@ -109,6 +109,8 @@ class JobStore:
 
     async def claim(self, owner: str) -> JobRecord | None:
         """The job that has waited longest, from now on owned by `owner` and running; None if none waits."""
+        if not await self.n_queued():  # asked every second: nobody need wait for a writer to learn that
+            return None
         waiting = (
             select(jobs.c.id)
             .where(jobs.c.state == JobState.QUEUED.value)

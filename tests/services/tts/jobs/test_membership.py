@@ -1,4 +1,11 @@
+import asyncio
+
+import pytest
+
+from comps.cores.errors import JobStoreUnavailable
 from comps.cores.proto.jobs import JobState
+from services.tts.jobs import connection
+from services.tts.jobs.schema import jobs
 from tests.services.tts.jobs.stores import LEASE_SECONDS, Side, job, run_with_two
 
 
@@ -65,6 +72,37 @@ def test_a_gateway_that_slept_itself_does_not_take_the_others_for_dead(database_
     run_with_two(database_url, scenario)
 
 
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_gateway_that_freezes_within_a_transaction_does_not_hold_the_others(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "BUSY_MILLISECONDS", 200)
+    monkeypatch.setattr(connection, "FROZEN_MILLISECONDS", 500)
+
+    async def scenario(one: Side, other: Side) -> None:
+        await one.store.add(job())
+        mine = await one.store.claim(one.id)
+        assert mine is not None
+
+        async def freeze() -> None:
+            async with one.store._database.writing() as frozen:
+                await frozen.execute(jobs.update().values(segments_done=7))
+                await one.membership.leave()
+                with pytest.raises(JobStoreUnavailable):
+                    await other.membership.watch()
+                await asyncio.sleep(0.6)
+                assert await other.membership.watch() == []
+                await frozen.execute(jobs.update().values(segments_done=8))
+
+        with pytest.raises(JobStoreUnavailable):  # the server has ended the session of the frozen one
+            await freeze()
+        taken = await other.store.claim(other.id)
+        assert taken is not None
+        assert (taken.id, taken.attempts, taken.segments_done) == (mine.id, 2, 0)
+
+    run_with_two(database_url, scenario)
+
+
 def test_a_gateway_that_leaves_keeps_nobody_waiting(database_url: str) -> None:
     async def scenario(one: Side, other: Side) -> None:
         await one.store.add(job())
@@ -77,8 +115,6 @@ def test_a_gateway_that_leaves_keeps_nobody_waiting(database_url: str) -> None:
 
 
 def test_only_one_of_many_watchers_ends_what_a_dead_gateway_left(database_url: str) -> None:
-    import asyncio
-
     async def scenario(one: Side, other: Side) -> None:
         heard = job(respond_async=False, state=JobState.RUNNING, owner="gone")
         await one.store.add(heard)
