@@ -123,12 +123,15 @@ class UnsupportedLanguage(InputError):
     code = "unsupported_language"
     title = "The language is not supported"
 
-    def __init__(self, language: str, supported: Iterable[str] = ()) -> None:
+    def __init__(self, language: str, supported: Iterable[str] = (), *, missing: str | None = None) -> None:
+        """`missing` is the file of the model that the language needs, if that is why."""
         self.language = language
         self.supported = tuple(supported)
         known = ", ".join(self.supported)
         super().__init__(
-            f"language {language!r} is not supported" + (f"; supported: {known}" if known else "")
+            f"language {language!r} is not supported"
+            + (f": {missing} is missing" if missing else "")
+            + (f"; supported: {known}" if known else "")
         )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from comps.cores.errors import ModelNotFound, ModelNotReady, ProfileMismatch, SovitsError
 from comps.cores.proto.health import InferenceHealth, ModelHealth, QueueHealth
 from comps.gptsovits.voice import Voice
+from services.gptsovits.languages import languages_of
 from services.gptsovits.ports import OtherModels, SpeechEngine
 from services.gptsovits.sources import ModelSource
 
@@ -130,7 +131,13 @@ class Inference:
             status = "starting" if self._problem is None else "unavailable"
             missing = self._problem.missing if isinstance(self._problem, ModelNotReady) else None
             detail = str(self._problem) if self._problem else "the model is being loaded"
-            return InferenceHealth(status=status, uptime_seconds=uptime, detail=detail, missing=missing)
+            return InferenceHealth(
+                status=status,
+                uptime_seconds=uptime,
+                detail=detail,
+                missing=missing,
+                languages=languages_of(None),
+            )
         stats = self._loaded.engine.stats()
         return InferenceHealth(
             status="ok",
@@ -140,6 +147,7 @@ class Inference:
             queue=QueueHealth(running=stats.running, waiting=stats.waiting, capacity=stats.capacity),
             speakers=n_speakers,
             uptime_seconds=uptime,
+            languages=languages_of(self._loaded.health),
         )
 
 

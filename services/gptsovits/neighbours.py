@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from comps.cores.proto.health import ModelHealth, ModelView
+from comps.gptsovits.checkpoints.assets import Asset, Assets
 from comps.gptsovits.checkpoints.loaded import Models
 from comps.gptsovits.model import Model
 from services.gptsovits.catalogue import view_of
@@ -29,4 +30,8 @@ def health_of(model: Model) -> ModelHealth:
         fingerprint=model.fingerprint,
         languages=list(model.languages),
         sample_rate=model.sample_rate,
+        # What the weights have learnt and cannot speak is Chinese without its BERT.
+        needs={
+            code: Assets.official(Asset.TEXT) for code in model.facts.languages if code not in model.languages
+        },
     )

@@ -5,13 +5,12 @@ from dataclasses import asdict
 
 from fastapi import APIRouter, Request
 
-from comps.cores.errors import UnsupportedLanguage
 from comps.cores.proto.phonemes import PhonemizeReply, PhonemizeRequest, SpanView
 from comps.cores.web.bodies import body_schema, read_body
 from comps.gptsovits.text.pipeline import phonemize
 from comps.gptsovits.versions import FACTS, Version
 from services.gptsovits.deps import ERRORS, SpeechDep
-from services.gptsovits.speech import check_language
+from services.gptsovits.languages import check_language, check_spoken
 
 router = APIRouter()
 
@@ -22,7 +21,7 @@ async def show_phonemes(request: Request, speech: SpeechDep) -> PhonemizeReply:
     body, uploads = await read_body(request, PhonemizeRequest)
     uploads.expect_only()
     model = speech.inference.loaded.health
-    check_language(body.language, model.languages)
+    check_language(body.language, model)
     said = await asyncio.to_thread(
         phonemize,
         body.text,
@@ -31,8 +30,7 @@ async def show_phonemes(request: Request, speech: SpeechDep) -> PhonemizeReply:
         pronunciations=body.pronunciations,
     )
     for span in said.spans:
-        if span.language not in model.languages:
-            raise UnsupportedLanguage(span.language, supported=model.languages)
+        check_spoken(span.language, model)
     return PhonemizeReply(
         norm_text=said.norm_text,
         phones=list(said.phones),

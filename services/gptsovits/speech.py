@@ -13,11 +13,11 @@ from comps.cores.audio.encoding import Encoder, encode_whole, to_int16
 from comps.cores.audio.formats import AudioFormat
 from comps.cores.audio.references import AudioRoot
 from comps.cores.audio.waveform import Waveform
-from comps.cores.errors import CorruptProfile, InvalidOption, SovitsError, UnsupportedLanguage
+from comps.cores.errors import CorruptProfile, InvalidOption, SovitsError
 from comps.cores.flights import SingleFlight
 from comps.cores.proto.frames import Frame, pack
 from comps.cores.proto.health import ModelHealth
-from comps.cores.proto.speech import LANGUAGES, SpeechFields, VoiceFields
+from comps.cores.proto.speech import SpeechFields, VoiceFields
 from comps.cores.proto.transfer import TransferRequest
 from comps.cores.web.problems import problem_of
 from comps.cores.web.streaming import encode_aside, finish_aside
@@ -25,6 +25,7 @@ from comps.gptsovits.engine.request import SpeechOptions, SpeechRequest
 from comps.gptsovits.engine.request import TransferRequest as EngineTransfer
 from comps.gptsovits.voice import Voice
 from services.gptsovits.inference import Inference, check_fingerprint
+from services.gptsovits.languages import check_language
 from services.gptsovits.ports import SpeechHandle
 from services.gptsovits.speakers import Speaker, Speakers
 
@@ -88,7 +89,7 @@ class Speech:
         else:
             model = await self.inference.model(fields.model)
         for language in (fields.language, fields.reference_language):
-            check_language(language, model.languages)
+            check_language(language, model)
         return model
 
     async def source_for(self, fields: TransferRequest, upload: bytes | None) -> Waveform:
@@ -189,14 +190,6 @@ class Speech:
 
     def _decoded(self, reference: Reference) -> list[Waveform]:
         return [decode(data, self._limits) for data in (reference.clip, *reference.aux)]
-
-
-def check_language(language: str, supported: list[str]) -> None:
-    """Raises `UnsupportedLanguage` for what nobody knows, and for what the loaded model does not."""
-    if language not in LANGUAGES:
-        raise UnsupportedLanguage(language, ("auto", *supported))
-    if not language.startswith("auto") and language.removeprefix("all_") not in supported:
-        raise UnsupportedLanguage(language, ("auto", *supported))
 
 
 async def encoded(handle: SpeechHandle, encoder: Encoder) -> AsyncGenerator[bytes, None]:

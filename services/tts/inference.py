@@ -21,6 +21,7 @@ from comps.cores.errors import DeadlineExceeded, UpstreamNonsense, UpstreamRefus
 from comps.cores.proto import frames
 from comps.cores.proto.frames import FrameWithAudio, read_frames
 from comps.cores.proto.health import InferenceHealth, ModelHealth
+from comps.cores.proto.phonemes import PhonemizeReply, PhonemizeRequest
 from comps.cores.proto.problems import Problem
 from comps.cores.proto.speakers import ProcessReply
 
@@ -85,6 +86,15 @@ class InferenceClient:
     def forget_model(self) -> None:
         """Ask again before the next profile: another model may be loaded by now."""
         self._model = None
+
+    async def phonemize(self, request: PhonemizeRequest) -> PhonemizeReply:
+        """What will be said of a text."""
+        reply = await self._request("POST", "/phonemize", json=request.model_dump())
+        await self._check(reply)
+        try:
+            return PhonemizeReply.model_validate_json(reply.content)
+        except ValidationError as error:
+            raise UpstreamNonsense("/phonemize of the inference service is not readable") from error
 
     async def process(
         self,

@@ -1,4 +1,4 @@
-"""Speaking: `/tts`, `/transfer` and `/health`."""
+"""Speaking: `/tts`, `/transfer`, `/phonemize` and `/health`."""
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
@@ -16,6 +16,7 @@ from comps.cores.audio.encoding import apply_rewrites
 from comps.cores.errors import SovitsError
 from comps.cores.proto.health import CacheHealth, GatewayHealth, JobsHealth, UpstreamHealth
 from comps.cores.proto.jobs import JobState, JobView
+from comps.cores.proto.phonemes import PhonemizeReply, PhonemizeRequest
 from comps.cores.proto.speech import GatewayFields, GatewaySpeechRequest
 from comps.cores.proto.transfer import GatewayTransferRequest
 from comps.cores.web.bodies import body_schema, read_body
@@ -101,6 +102,14 @@ async def transfer(request: Request, gateway: GatewayDep, idempotency_key: KeyHe
     key = key_of(idempotency_key, body, uploaded, route="/transfer")
     run = await gateway.start_transfer(body, uploaded, key=key)
     return await reply_of(run, body, request, gateway)
+
+
+@router.post("/phonemize", responses=ERRORS, openapi_extra=body_schema(PhonemizeRequest, files={}))
+async def show_phonemes(request: Request, gateway: GatewayDep) -> PhonemizeReply:
+    """The text normalised, by language, as phones and their ids, as the inference service would say it."""
+    body, uploaded = await read_body(request, PhonemizeRequest)
+    uploaded.expect_only()
+    return await gateway.inference.phonemize(body)
 
 
 def prefer_async(request: Request, body: GatewayFields) -> None:

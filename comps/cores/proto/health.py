@@ -1,14 +1,31 @@
 """How the two services say how they are."""
 
+from pydantic import Field
+
 from comps.cores.proto.base import Reply
 
 
 class ModelHealth(Reply):
+    """`needs`: for languages that are not in `languages`, the file without which they are not."""
+
     id: str
     version: str
     fingerprint: str
     languages: list[str]
     sample_rate: int
+    needs: dict[str, str] = Field(default_factory=dict)
+
+
+class LanguageHealth(Reply):
+    """Whether a language is spoken, and if not, the extra to install or the model's file that is missing.
+
+    Neither: the loaded model has not learnt it, or none is loaded.
+    """
+
+    code: str
+    spoken: bool
+    missing_extra: str | None = None
+    missing_file: str | None = None
 
 
 class QueueHealth(Reply):
@@ -29,6 +46,7 @@ class InferenceHealth(Reply):
     uptime_seconds: float = 0.0
     detail: str | None = None
     missing: str | None = None
+    languages: list[LanguageHealth] = Field(default_factory=list)
 
 
 class ModelView(Reply):

@@ -54,6 +54,11 @@ def is_installed(code: str) -> bool:
     return code in LANGUAGES and _is_installed(_package(code))
 
 
+def extra_of(code: str) -> str:
+    """The extra of the distribution that installs what a language stands on."""
+    return str(_package(code).EXTRA)
+
+
 def installed_languages() -> tuple[str, ...]:
     return tuple(code for code in LANGUAGES if is_installed(code))
 

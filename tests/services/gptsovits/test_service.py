@@ -9,7 +9,10 @@ import pytest
 import soundfile
 from fastapi.testclient import TestClient
 
+from comps.cores.errors import UnsupportedLanguage
 from comps.cores.proto.frames import MEDIA_TYPE, FrameReader
+from comps.cores.proto.health import ModelHealth
+from services.gptsovits.languages import check_language, languages_of
 from services.gptsovits.main import build_app
 from services.gptsovits.settings import GptSovitsSettings
 from tests.services.clips import CLIP, OTHER_CLIP, served, voiced, wav
@@ -58,6 +61,30 @@ def test_health_tells_of_model_and_queue(client: TestClient) -> None:
     assert health["model"]["id"] == "fake"
     assert health["model"]["languages"] == ["en"]
     assert health["queue"] == {"running": 0, "waiting": 0, "capacity": 32}
+
+
+def test_health_lists_every_language_and_what_is_missing_for_it(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.gptsovits.languages.is_installed", lambda code: code != "ko")
+    languages = {each["code"]: each for each in client.get("/health").json()["languages"]}
+    assert set(languages) == {"en", "zh", "ja", "ko", "yue"}
+    assert languages["en"] == {"code": "en", "spoken": True}
+    assert languages["ko"] == {"code": "ko", "spoken": False, "missing_extra": "ko"}
+
+
+def test_a_language_whose_file_is_missing_is_refused_by_that_file_s_name() -> None:
+    model = ModelHealth(
+        id="pair",
+        version="v2",
+        fingerprint="f",
+        languages=["en"],
+        sample_rate=32_000,
+        needs={"zh": "bert.bin"},
+    )
+    assert [each.missing_file for each in languages_of(model) if each.code == "zh"] == ["bert.bin"]
+    with pytest.raises(UnsupportedLanguage, match=r"bert\.bin is missing"):
+        check_language("all_zh", model)
 
 
 def test_health_names_the_missing_file_and_recovers_when_it_appears(

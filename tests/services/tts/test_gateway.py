@@ -39,12 +39,24 @@ def test_a_clip_and_a_text_give_that_text_as_a_streamed_wav_that_is_also_kept(
     assert not list(settings.output_path.glob(".*.part"))
 
 
+def test_phonemize_is_answered_by_the_inference_service(client: httpx.Client) -> None:
+    body = {"text": "I paid $5.", "language": "en", "pronunciations": {"paid": "P EY1 D"}}
+    said = client.post("/phonemize", json=body)
+    assert said.status_code == 200, said.text
+    assert said.json()["norm_text"] == "I paid five dollars."
+    assert len(said.json()["phones"]) == len(said.json()["phone_ids"])
+    refused = client.post("/phonemize", json={"text": "你好", "language": "zh"})
+    assert (refused.status_code, refused.json()["code"]) == (422, "unsupported_language")
+    assert client.post("/phonemize", json={"text": "x", "speed": 2}).status_code == 422
+
+
 def test_health_shows_both_services(client: httpx.Client) -> None:
     client.post("/tts", json={"text": "hello"})
     client.post("/tts", json={"text": "hello again"})
     health = client.get("/health").json()
     assert health["status"] == "ok"
     assert health["gptsovits"]["model"]["id"] == "fake"
+    assert {"code": "en", "spoken": True} in health["gptsovits"]["languages"]
     assert health["jobs"] == {"queued": 0, "running": 0}
     assert (health["cache"]["hits"], health["cache"]["misses"]) == (1, 1)
     assert health["cache"]["bytes"] > 0
