@@ -117,11 +117,14 @@ class Runner:
             record.clips = await asyncio.to_thread(self._uploads.keep, record.id, work.clips())
         except OSError as error:
             raise JobStoreUnavailable(f"the clip cannot be kept: {error.strerror}") from error
-        if not await self._store.add(record):
-            await asyncio.to_thread(self._uploads.drop, record.clips)
-            return None
+        is_added = False
+        try:
+            is_added = await self._store.add(record)
+        finally:
+            if not is_added:
+                await asyncio.to_thread(self._uploads.drop, record.clips)
         self._wake.set()
-        return record
+        return record if is_added else None
 
     async def look(self, job_id: str) -> JobRecord:
         """The record as it is this moment: of the running job, or from the store. Raises `JobUnknown`."""

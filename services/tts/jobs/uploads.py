@@ -9,12 +9,15 @@ class Uploads:
         self.folder = folder
 
     def keep(self, job_id: str, clips: Sequence[bytes]) -> list[str]:
-        """The names under which the job's clips are kept."""
+        """The names under which the job's clips are kept. Raises `OSError`, and leaves nothing behind."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        names = []
-        for index, data in enumerate(clips):
-            names.append(f"{job_id}-{index}.clip")
-            (self.folder / names[-1]).write_bytes(data)
+        names = [f"{job_id}-{index}.clip" for index in range(len(clips))]
+        try:
+            for name, data in zip(names, clips, strict=True):
+                (self.folder / name).write_bytes(data)
+        except OSError:
+            self.drop(names)
+            raise
         return names
 
     def load(self, names: Sequence[str]) -> list[bytes]:

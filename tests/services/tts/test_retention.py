@@ -122,5 +122,6 @@ def test_a_job_that_cannot_be_written_down_is_not_accepted(
                 refused = client.post("/tts", json={"text": "Hello."} | more)
                 assert (refused.status_code, refused.json()["code"]) == (503, "job_store_unavailable")
                 assert refused.headers["Retry-After"] == "5"
+        assert files(settings) == set()
         assert engine.n_submitted == 0
         assert client.post("/tts", json={"text": "Hello."}).status_code == 200
