@@ -42,7 +42,7 @@ class Scene:
     gateway: Server
     output: Path
     inference: Server | None = None
-    jobs_seconds: float = 120.0  # within which accepted jobs must have ended
+    jobs_seconds: float = 300.0  # within which accepted jobs must have ended
 
     def client(self) -> httpx.Client:
         return httpx.Client(base_url=self.gateway.url, timeout=60)
@@ -227,16 +227,18 @@ def database_damaged(scene: Scene) -> str:
 def clock_jumps(scene: Scene) -> str:
     """The gateway must run with the settings of `odd_clock`."""
     offset = Path(scene.gateway.settings["FAKETIME_TIMESTAMP_FILE"])
-    jobs = []
+    jobs: list[str] = []
+    whole: set[str] = set()
     for jump in ("+0", "+3h", "-2d", "+1h", "+0"):
         offset.write_text(jump)
         jobs += scene.accept(2)
         with scene.client() as client, client.stream("POST", "/tts", json=_wish(LONG_TEXT)) as reply:
-            next(reply.iter_raw())
-            offset.write_text("-1h")  # in the middle of a reply
-            reply.read()
             assert reply.status_code == 200
-            time.sleep(0.5)
+            pieces = reply.iter_raw()
+            heard = [next(pieces)]
+            offset.write_text("-1h")  # in the middle of a reply
+            heard += pieces
+            whole.add(hashlib.sha256(b"".join(heard)).hexdigest())
     began = time.monotonic()
     scene.all_succeed(jobs)
     return (
@@ -302,7 +304,7 @@ def run(name: str, scenario: Callable[[Scene], str], folder: Path, settings: Map
     with ExitStack() as stack:
         if scenario is disk_full:
             stack.enter_context(small_disk(folder / "output"))
-        house = House(folder, inference={}, gateway={"TTS_DEADLINE_SECONDS": "30", **settings})
+        house = House(folder, inference={}, gateway=settings)
         try:
             house.start()
             scene = Scene(house.gateway, house.output, house.inference)
@@ -319,6 +321,7 @@ def run(name: str, scenario: Callable[[Scene], str], folder: Path, settings: Map
 
 
 def main() -> int:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # not without stopping what was started
     scenarios: dict[str, Callable[[Scene], str]] = {**ALONE, **TOGETHER}
     scenarios |= {"disk_full": disk_full, "clock_jumps": clock_jumps}
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])

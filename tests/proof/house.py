@@ -173,6 +173,7 @@ def _quiet_environment() -> dict[str, str]:
 def open_house(
     folder: Path, *, inference: Mapping[str, str] | None = None, gateway: Mapping[str, str] | None = None
 ) -> Iterator[House]:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # not without stopping what was started
     house = House(folder, inference=inference or {}, gateway=gateway or {})
     try:
         house.start()

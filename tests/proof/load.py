@@ -16,14 +16,13 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-from tests.proof.house import VOICES, open_house, wait_for
+from tests.proof.house import VOICES, Server, open_house, wait_for
 from tests.proof.processes import MIB, Holdings
 
 SHORT = ("Hello there.", "Not now.", "It is late.", "One two three.")
@@ -31,7 +30,7 @@ LONG = (
     "It was a long day, and there was much to do. Nobody knew why. In the evening the rain began again. " * 2,
     "First the doors were opened. Then the people came in. They sat down, and it was quiet. " * 2,
 )
-SEEDS = (1, 2)
+N_ROUNDS = 3
 HANG_UP_SHARE = 0.5
 AS_JOBS_SHARE = 0.05
 MAX_GROWTH = 0.05
@@ -51,34 +50,43 @@ class Figures:
     quiet_after_seconds: float = 0.0
     losses: list[str] = field(default_factory=list)
 
+    def add(self, other: "Figures") -> None:
+        self.seconds += other.seconds
+        self.outcomes += other.outcomes
+        self.first_audio += other.first_audio
+        self.n_bytes += other.n_bytes
+        self.quiet_after_seconds = max(self.quiet_after_seconds, other.quiet_after_seconds)
+        self.losses += other.losses
 
-Wish = dict[str, Any]
+
+@dataclass(frozen=True)
+class Twin:
+    """A request, and the digest and length of its audio when it is made alone."""
+
+    wish: dict[str, Any]
+    digest: str
+    n_bytes: int
 
 
-def wishes() -> list[Wish]:
-    return [
+def twins_of(gateway: str, *, n_seeds: int) -> list[Twin]:
+    """They all sound different, or nothing would be proven."""
+    wishes = [
         {"text": text, "voice": voice, "seed": seed}
         for text in (*SHORT, *LONG)
         for voice in VOICES
-        for seed in SEEDS
+        for seed in range(n_seeds)
     ]
-
-
-def digests(gateway: str) -> dict[str, tuple[str, int]]:
-    """Digest and length of every wish's audio, each made alone. They all differ, or nothing is proven."""
-    found = {}
+    twins = []
     with httpx.Client(base_url=gateway, timeout=REPLY_SECONDS) as client:
-        for wish in wishes():
+        for wish in wishes:
             reply = client.post("/tts", json=wish)
             assert reply.status_code == 200, reply.text
-            found[_key(wish)] = (hashlib.sha256(reply.content).hexdigest(), len(reply.content))
-    assert len({digest for digest, _ in found.values()}) == len(found), "two wishes sound the same"
-    return found
+            twins.append(Twin(wish, hashlib.sha256(reply.content).hexdigest(), len(reply.content)))
+    assert len({twin.digest for twin in twins}) == len(twins), "two requests sound the same"
+    return twins
 
 
-async def run(
-    gateway: str, twins: dict[str, tuple[str, int]], *, n_clients: int, seconds: float, salt: int = 0
-) -> Figures:
+async def run(gateway: str, twins: list[Twin], *, n_clients: int, seconds: float, salt: int = 0) -> Figures:
     """`n_clients` at once for `seconds`, then until the last one is served."""
     figures = Figures(n_clients)
     began = time.monotonic()
@@ -95,32 +103,28 @@ async def run(
 
 async def _client(
     client: httpx.AsyncClient,
-    twins: dict[str, tuple[str, int]],
+    twins: list[Twin],
     figures: Figures,
     rng: random.Random,
     *,
     until: float,
 ) -> None:
-    choice = wishes()
     while time.monotonic() < until:
-        wish = rng.choice(choice)
+        twin = rng.choice(twins)
         try:
             if rng.random() < AS_JOBS_SHARE:
-                await _as_job(client, wish, figures)
+                await _as_job(client, twin, figures)
             else:
-                await _listen(client, wish, twins[_key(wish)], figures, rng)
+                await _listen(client, twin, figures, rng)
         except httpx.HTTPError as error:
             figures.outcomes[type(error).__name__] += 1
             figures.losses.append(f"{type(error).__name__}: {error}")
 
 
-async def _listen(
-    client: httpx.AsyncClient, wish: Wish, twin: tuple[str, int], figures: Figures, rng: random.Random
-) -> None:
-    expected, length = twin
-    stop_at = rng.randrange(length) if rng.random() < HANG_UP_SHARE else None
+async def _listen(client: httpx.AsyncClient, twin: Twin, figures: Figures, rng: random.Random) -> None:
+    stop_at = rng.randrange(twin.n_bytes) if rng.random() < HANG_UP_SHARE else None
     began = time.monotonic()
-    async with client.stream("POST", "/tts", json=wish) as reply:
+    async with client.stream("POST", "/tts", json=twin.wish) as reply:
         if reply.status_code == 503:
             figures.outcomes["busy"] += 1
             await asyncio.sleep(rng.uniform(0.5, 1.5) * float(reply.headers["Retry-After"]))
@@ -140,12 +144,12 @@ async def _listen(
                 return
     figures.n_bytes += n_bytes
     figures.outcomes["whole"] += 1
-    if digest.hexdigest() != expected:
-        figures.losses.append(f"crossed: {_key(wish)} gave {n_bytes} other bytes than alone")
+    if digest.hexdigest() != twin.digest:
+        figures.losses.append(f"crossed: {twin.wish} gave {n_bytes} other bytes than alone")
 
 
-async def _as_job(client: httpx.AsyncClient, wish: Wish, figures: Figures) -> None:
-    reply = await client.post("/tts", json={**wish, "async": True})
+async def _as_job(client: httpx.AsyncClient, twin: Twin, figures: Figures) -> None:
+    reply = await client.post("/tts", json={**twin.wish, "async": True})
     if reply.status_code == 503:
         figures.outcomes["busy"] += 1
         await asyncio.sleep(float(reply.headers["Retry-After"]))
@@ -186,42 +190,43 @@ def is_quiet(gateway: str, inference: str) -> bool:
 
 def compare(name: str, before: Holdings, after: Holdings, losses: list[str]) -> None:
     growth = after.memory / before.memory - 1
-    print(f"{name}: {before} → {after} ({growth:+.1%})")
     if growth > MAX_GROWTH:
         losses.append(f"{name}: memory grew by {growth:.1%}")
     if after.descriptors > before.descriptors + SPARE_DESCRIPTORS:
         losses.append(f"{name}: {after.descriptors - before.descriptors} descriptors are left open")
 
 
-def _key(wish: Wish) -> str:
-    return f"{wish['voice']}/{wish['seed']}/{wish['text']}"
-
-
-def _settle(read: Callable[[], Holdings]) -> Holdings:
-    """What is held once idle connections are closed."""
-    time.sleep(8)
-    return read()
+def _settled(servers: dict[str, Server]) -> dict[str, Holdings]:
+    """What each holds once idle connections are closed; the pool of clients closes its own when next used."""
+    time.sleep(6)
+    for _ in range(3):
+        for server in servers.values():
+            httpx.get(f"{server.url}/health", timeout=30)
+    time.sleep(6)
+    return {name: server.holdings() for name, server in servers.items()}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--clients", type=int, default=200)
-    parser.add_argument("--seconds", type=float, default=300.0)
+    parser.add_argument("--seconds", type=float, default=300.0, help="in three rounds, with silence between")
     options = parser.parse_args()
+    figures = Figures(options.clients)
     with tempfile.TemporaryDirectory() as folder, open_house(Path(folder)) as house:
         gateway, inference = house.gateway.url, house.inference.url
-        twins = digests(gateway)
-        # A round that is not measured, so that pools, allocators and the batch have the size that they keep.
-        warm = asyncio.run(
-            run(gateway, twins, n_clients=options.clients, seconds=min(60, options.seconds / 5), salt=1)
-        )
-        account(gateway, inference, house.output, warm)
-        before = {server: _settle(server.holdings) for server in (house.gateway, house.inference)}
-        figures = asyncio.run(run(gateway, twins, n_clients=options.clients, seconds=options.seconds))
-        account(gateway, inference, house.output, figures)
-        figures.losses += warm.losses
-        for name, server in (("gateway", house.gateway), ("inference", house.inference)):
-            compare(name, before[server], _settle(server.holdings), figures.losses)
+        servers = {"gateway": house.gateway, "inference": house.inference}
+        twins = twins_of(gateway, n_seeds=4)
+        held = []
+        for number in range(N_ROUNDS):
+            seconds = options.seconds / N_ROUNDS
+            one = asyncio.run(run(gateway, twins, n_clients=options.clients, seconds=seconds, salt=number))
+            account(gateway, inference, house.output, one)
+            figures.add(one)
+            held.append(_settled(servers))
+        # The first round makes pools, allocators and the batch as large as they stay.
+        for name in servers:
+            print(f"{name}: {' → '.join(str(each[name]) for each in held)}")
+            compare(name, held[0][name], held[-1][name], figures.losses)
     first = sorted(figures.first_audio)
     print(f"{figures.n_clients} clients, {figures.seconds:.0f} s: {dict(figures.outcomes.most_common())}")
     print(

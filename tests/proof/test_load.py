@@ -7,7 +7,7 @@ from tests.proof.processes import holdings
 
 
 def test_clients_that_come_and_go_cross_no_voices_and_leave_nothing_behind(doors: Doors) -> None:
-    twins = load.digests(doors.gateway)
+    twins = load.twins_of(doors.gateway, n_seeds=1)
     before = holdings().descriptors
     figures = asyncio.run(load.run(doors.gateway, twins, n_clients=10, seconds=4.0))
     load.account(doors.gateway, doors.inference, doors.settings.output_path, figures)
