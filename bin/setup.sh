@@ -94,4 +94,6 @@ install_torch
 echo "installing sovits-serve[$extras]"
 # torch is there already, so nothing below asks for a CUDA build of it.
 pip_install --editable ".[$extras]"
+# With a C++ compiler the first start need not wait for it; without, torch does the work.
+"$venv" -m comps.gptsovits.cli kernels || true
 echo "$wanted" >".venv/.installed-$profile"

@@ -5,8 +5,8 @@ import torch
 from comps.cores.errors import InvalidOption
 from comps.gptsovits.checkpoints.build import load_model, load_pair
 from comps.gptsovits.checkpoints.loaded import Models
-from comps.gptsovits.devices import Device, machine_device
-from comps.gptsovits.engine import Engine
+from comps.gptsovits.devices import Device, Precision, machine_device
+from comps.gptsovits.engine import Engine, EngineConfig
 from comps.gptsovits.model import Model
 from comps.gptsovits.text.registry import use_models
 from services.gptsovits.inference import LoadedModel
@@ -37,7 +37,13 @@ def load_engine(settings: GptSovitsSettings) -> LoadedModel:
         dtype=device.dtype,
         dropped=lambda dropped: engine.forget(dropped),
     )
-    engine = Engine(models, queue_capacity=settings.queue_capacity, max_running=settings.max_running)
+    config = EngineConfig(
+        queue_capacity=settings.queue_capacity,
+        max_running=settings.max_running,
+        precision=Precision(settings.precision),
+        compiled=settings.compiled,
+    )
+    engine = Engine(models, config=config)
     others = Neighbours(models, source.models_folder)
     return LoadedModel(engine, health_of(model), device.name, device.dtype_name, others)
 

@@ -47,6 +47,13 @@ class GptSovitsSettings(ServiceSettings):
     dtype: Literal["auto", "float32", "float16", "bfloat16"] = Field(
         default="auto", description="`float32`, `float16`, `bfloat16`"
     )
+    precision: Literal["auto", "exact", "bf16", "int8"] = Field(
+        default="auto", description="of a CPU: `auto` is what it gains from, `exact` float32 throughout"
+    )
+    compiled: bool = Field(
+        default=True,
+        description="decode tokens by compiled code, where there is any or a compiler to make it",
+    )
     threads: int | None = Field(
         default=None, ge=1, description="CPU threads; as many as are fast if not given"
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from comps.gptsovits.cli import FAILED, main
 from comps.gptsovits.native import build
 from comps.gptsovits.native.library import Library, open_library
 
@@ -118,3 +119,17 @@ def test_several_may_build_at_once(tmp_path: Path) -> None:
 
 def test_the_name_changes_with_the_kind_of_processor() -> None:
     assert len({build.library_name(level) for level in build.LEVELS}) == len(build.LEVELS)
+
+
+def test_the_command_builds_once_and_says_where(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(build, "BUNDLED", tmp_path / "none")
+    monkeypatch.setattr(build, "cache_folder", lambda: tmp_path)
+    assert main(["kernels"]) == 0
+    no_compiler(monkeypatch)
+    assert main(["kernels"]) == 0
+    assert str(tmp_path / build.library_name(build.this_level())) in capsys.readouterr().out
+    monkeypatch.setattr(build, "cache_folder", lambda: tmp_path / "empty")
+    assert main(["kernels"]) == FAILED
+    assert "no compiler" in capsys.readouterr().err

@@ -11,10 +11,9 @@ import sys
 from typing import TYPE_CHECKING
 
 from comps.cores.errors import InvalidOption
-from comps.gptsovits.commands.shared import add_model_options, demo_clip, load, read_clip
+from comps.gptsovits.commands.shared import add_model_options, demo_clip, engine_config, load, read_clip
 
 if TYPE_CHECKING:
-    from comps.gptsovits.devices import Precision
     from comps.gptsovits.model import Model
 
 
@@ -24,12 +23,6 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--requests", type=int, default=4, help="how many are timed (default: 4)")
     parser.add_argument("--concurrent", type=int, default=1, help="how many at once (default: 1)")
     parser.add_argument("--tokens", type=int, default=100, help="a measurement of a stage (default: 100)")
-    parser.add_argument(
-        "--precision",
-        choices=("auto", "exact", "bf16", "int8"),
-        default="auto",
-        help="of a CPU (default: auto)",
-    )
     parser.add_argument("--json", action="store_true", help="one line of JSON and nothing else")
     add_model_options(parser)
 
@@ -58,7 +51,7 @@ def _figures(args: argparse.Namespace) -> dict[str, float | int | str | None]:
     precision = Precision(args.precision)
     model = _model(args)
     # What serving takes is known before the yardstick takes its own.
-    speech = asyncio.run(_speech(args, model, precision))
+    speech = asyncio.run(_speech(args, model))
     peak = _peak_memory()
     model = _model(args)  # with its weights as they were loaded
     ours, whole = None, None
@@ -85,12 +78,12 @@ def _figures(args: argparse.Namespace) -> dict[str, float | int | str | None]:
     }
 
 
-async def _speech(args: argparse.Namespace, model: Model, precision: Precision) -> dict[str, float | int]:
+async def _speech(args: argparse.Namespace, model: Model) -> dict[str, float | int]:
     from comps.gptsovits.bench.speech import speech_figures
     from comps.gptsovits.bench.synthetic import synthetic_voice
-    from comps.gptsovits.engine import Engine, EngineConfig
+    from comps.gptsovits.engine import Engine
 
-    with Engine(model, config=EngineConfig(precision=precision)) as engine:
+    with Engine(model, config=engine_config(args)) as engine:
         if args.synthetic:
             voice = synthetic_voice(model)
         else:

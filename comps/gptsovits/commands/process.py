@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from comps.cores.errors import InvalidOption
-from comps.gptsovits.commands.shared import add_model_options, load, read_clip
+from comps.gptsovits.commands.shared import add_model_options, engine_config, load, read_clip
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -27,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
     reference, aux = read_clip(args.clip), [read_clip(path) for path in args.aux]
 
     async def profile() -> ProfileResult:
-        with Engine(load(args)) as engine:
+        with Engine(load(args), config=engine_config(args)) as engine:
             return await engine.profile(reference, text=args.text, language=args.language, aux=aux)
 
     result = asyncio.run(profile())

@@ -10,6 +10,7 @@ from comps.cores.errors import FileMissing, InvalidOption, ModelNotReady
 
 if TYPE_CHECKING:
     from comps.cores.audio.waveform import Waveform
+    from comps.gptsovits.engine import EngineConfig
     from comps.gptsovits.model import Model
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -32,6 +33,12 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     model.add_argument("--version", help="v1 v2 v2Pro v2ProPlus v3 v4, where the files do not tell")
     model.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
     model.add_argument("--dtype", default="auto", help="auto, float32, float16 or bfloat16 (default: auto)")
+    model.add_argument(
+        "--precision",
+        choices=("auto", "exact", "bf16", "int8"),
+        default="auto",
+        help="of a CPU: what it gains from, or float32 throughout (default: auto)",
+    )
     model.add_argument("--threads", type=int, help="CPU threads (default: one a core)")
 
 
@@ -71,6 +78,14 @@ def load(args: argparse.Namespace) -> Model:
     if not path.exists():
         raise ModelNotReady(f"there is no model at {path}", missing=str(path))
     return load_model(path, assets=args.assets, device=device.name, dtype=device.dtype)
+
+
+def engine_config(args: argparse.Namespace) -> EngineConfig:
+    """What the options say about the engine."""
+    from comps.gptsovits.devices import Precision
+    from comps.gptsovits.engine import EngineConfig
+
+    return EngineConfig(precision=Precision(args.precision))
 
 
 def read_clip(path: Path) -> Waveform:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from comps.gptsovits.commands.shared import add_model_options, load
+from comps.gptsovits.commands.shared import add_model_options, engine_config, load
 from comps.gptsovits.commands.speaking import (
     add_speech_options,
     add_voice_options,
@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
 async def _speak(args: argparse.Namespace, text: str, options: SpeechOptions) -> Spoken:
     from comps.gptsovits.engine import Engine, SpeechRequest
 
-    with Engine(load(args)) as engine:
+    with Engine(load(args), config=engine_config(args)) as engine:
         voice = await voice_of(args, engine)
         await engine.ready()
         return await collected(engine.submit(SpeechRequest(text, voice, options)), quiet=args.quiet)

@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from comps.cores.errors import InvalidOption
-from comps.gptsovits.commands.shared import add_model_options, load, read_clip, transcript_beside
+from comps.gptsovits.commands.shared import (
+    add_model_options,
+    engine_config,
+    load,
+    read_clip,
+    transcript_beside,
+)
 from comps.gptsovits.commands.speaking import (
     add_speech_options,
     add_voice_options,
@@ -70,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
 async def _transfer(args: argparse.Namespace, source: Waveform, text: str, options: SpeechOptions) -> Spoken:
     from comps.gptsovits.engine import Engine, TransferRequest
 
-    with Engine(load(args)) as engine:
+    with Engine(load(args), config=engine_config(args)) as engine:
         voice = await voice_of(args, engine)
         await engine.ready()
         request = TransferRequest(source, text, voice, options)

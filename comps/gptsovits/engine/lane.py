@@ -10,13 +10,13 @@ from comps.gptsovits import native
 from comps.gptsovits.devices import Precision
 from comps.gptsovits.engine.drawing import Drawer
 from comps.gptsovits.engine.job import Job
+from comps.gptsovits.engine.packing import pack_decoder
 from comps.gptsovits.engine.runner import Runner
 from comps.gptsovits.engine.sampling import Draw
 from comps.gptsovits.engine.scheduler import Key, Scheduler
 from comps.gptsovits.engine.sequence import Sequence
 from comps.gptsovits.engine.slots import Slots
 from comps.gptsovits.engine.threads import threads_for
-from comps.gptsovits.engine.vocoding import pack_vocoder
 from comps.gptsovits.model import Model
 
 # How long running streams wait for a newcomer's text to be read, and then step, and wait again.
@@ -64,13 +64,11 @@ class Lane:
         self.model = model
         self.n_threads = threads_for(model.t2s, n_threads)  # counted before the runner packs the weights
         self.n_decoder_threads = threads_for(model.decoder, n_threads)
-        pack_vocoder(model.decoder, precision)
+        pack_decoder(model.decoder, precision)
         self.slots = Slots(n_rows)
         self.scheduler = Scheduler(self.slots)
         library = native.load_library() if compiled and model.device.type == "cpu" else None
-        self._runner = Runner(
-            model.t2s, n_rows, precision=precision, library=library, n_threads=self.n_threads
-        )
+        self._runner = Runner(model.t2s, n_rows, precision=precision, library=library, n_threads=None)
         self._drawer = Drawer(library)
         self._reading: Reading | None = None
         self._sequences: dict[Key, Sequence] = {}

@@ -11,6 +11,7 @@ from comps.cores.errors import TextTooLong
 from comps.gptsovits import native
 from comps.gptsovits.devices import Precision
 from comps.gptsovits.engine.linears import make_row_stable
+from comps.gptsovits.engine.probing import MANY_ROWS, StepTimes, key_of, measure, remembered
 from comps.gptsovits.engine.sequence import Sequence
 from comps.gptsovits.networks.t2s import T2S, KVCache, RowwiseCache
 
@@ -19,6 +20,7 @@ logger = logging.getLogger(__name__)
 # Positions in a row of the cache: phonemes of prompt and text, tokens of prompt and text. On a CPU untouched
 # memory costs nothing.
 CAPACITY = 2_560
+PROBE_POSITIONS = 256  # a sentence after a prompt
 # How weights are stored. A step reads every one of them once, so the fewer bytes a weight has, the more
 # steps there are in a second, on any processor; sums are in float32. No clock has a say in it: the same
 # request is to give the same samples after a restart.
@@ -34,7 +36,8 @@ class Runner:
     """The T2S network and its cache.
 
     On a CPU the network's weights are packed in place; a network that was packed before keeps its form,
-    unless that was `exact`. `library` None: everything with torch, in float32.
+    unless that was `exact`. `library` None: everything with torch, in float32. `n_threads` None: as many for
+    a step as are found to be fast.
     """
 
     def __init__(
@@ -45,12 +48,13 @@ class Runner:
         capacity: int = CAPACITY,
         precision: Precision = Precision.AUTO,
         library: native.Library | None = None,
-        n_threads: int = 1,
+        n_threads: int | None = 1,
     ) -> None:
         weight = t2s.phoneme_embedding.weight
         self.device, self.dtype = weight.device, weight.dtype
         self._t2s = t2s
         self._compiled: native.CompiledStep | None = None
+        self.step_times: StepTimes | None = None
         if self.device.type != "cpu":
             self._cache: KVCache | native.PackedCache = KVCache(
                 t2s.config, n_rows, capacity, device=self.device, dtype=self.dtype
@@ -61,7 +65,10 @@ class Runner:
             self._cache = native.PackedCache(
                 t2s.config, n_rows, capacity, kind=min(kind, native.Kind.BFLOAT16)
             )
-            self._compiled = native.CompiledStep(t2s, self._cache, library, n_threads=n_threads)
+            self._compiled = native.CompiledStep(t2s, self._cache, library, n_threads=n_threads or 1)
+            if n_threads is None:
+                key = key_of(t2s.config, kind.name, torch.get_num_threads())
+                self.step_times = remembered(key, self._measured)
         else:
             make_row_stable(t2s)
             self._cache = RowwiseCache(t2s.config, n_rows, capacity, dtype=self.dtype)
@@ -82,7 +89,28 @@ class Runner:
         """Tells the network what each sequence said last; the logits `[B, V]` of what each says next."""
         said = [sequence.tokens[-1] for sequence in sequences]
         if self._compiled is not None:
+            if self.step_times is not None:
+                self._compiled.n_threads = self.step_times.threads_for(len(rows))
             return self._compiled(said, rows)
         assert isinstance(self._cache, KVCache)
         tokens = torch.tensor(said, device=self.device)
         return self._t2s.step(tokens, self._cache, torch.tensor(rows, device=self.device))
+
+    def _measured(self) -> StepTimes:
+        """Of steps in the rows as they will be, while nobody uses them."""
+        compiled, cache = self._compiled, self._cache
+        assert compiled is not None
+        assert isinstance(cache, native.PackedCache)
+        n_rows = min(MANY_ROWS, cache.n_rows)
+
+        def step(n: int, n_threads: int) -> None:
+            rows = range(min(n, n_rows))
+            for row in rows:
+                cache.occupy(row, n_phonemes=1, n_tokens=n_positions - 2)
+            compiled.n_threads = n_threads
+            compiled([0] * len(rows), rows)
+
+        n_positions = min(PROBE_POSITIONS, cache.capacity)
+        for row in range(n_rows):
+            cache.blank(row, n_positions)
+        return measure(step, torch.get_num_threads())

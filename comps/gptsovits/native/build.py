@@ -44,6 +44,11 @@ def this_level() -> str:
     return level if level in LEVELS else "DEFAULT"
 
 
+def levels_here() -> tuple[str, ...]:
+    """Every kind that this machine's compiler can make."""
+    return tuple(LEVELS) if platform.machine().lower() in ("x86_64", "amd64") else ("DEFAULT",)
+
+
 def library_name(level: str) -> str:
     digest = hashlib.sha256(repr((OPTIONS, LEVELS[level])).encode())
     for source in SOURCES:
