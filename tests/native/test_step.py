@@ -27,7 +27,11 @@ ERRORS = {Kind.FLOAT32: 1e-5, Kind.BFLOAT16: 2e-2, Kind.INT8: 2e-2}
 @pytest.fixture(params=CONFIGS, ids=["two vectors", "one vector", "four vectors"])
 def t2s(request: pytest.FixtureRequest) -> T2S:
     torch.manual_seed(0)
-    return T2S(request.param).eval()
+    made = T2S(request.param).eval()
+    for parameter in made.parameters():  # norms and strengths of positions begin at one or zero
+        if parameter.dim() == 1:
+            parameter.data.add_(0.3 * torch.randn_like(parameter))
+    return made
 
 
 def inputs(i: int) -> tuple[Tensor, Tensor, list[int]]:

@@ -82,7 +82,7 @@ class CompiledStep:
         self._n_logits = config.vocab_size
         # What the views point to has to stay: this list, and the network.
         self._kept = [t2s.token_embedding.weight.detach().float().contiguous()]
-        self._kept.append((t2s.token_positions.alpha * t2s.token_positions.first(cache.capacity)).float())
+        self._kept.append(t2s.token_positions.first(cache.capacity).detach().float().contiguous())
         self._blocks = (BlockView * config.n_layers)(*(self._block_view(block) for block in t2s.blocks))
         self._head = _packed_of(t2s.head)
         self._network = NetworkView(
