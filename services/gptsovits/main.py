@@ -11,7 +11,9 @@ from prometheus_client import CollectorRegistry
 from comps.cores.audio.decoding import ClipLimits
 from comps.cores.audio.references import AudioRoot
 from comps.cores.audio.remote import RemoteClips
+from comps.cores.errors import CorruptKeys
 from comps.cores.keys.command import run_keys_command
+from comps.cores.keys.ring import KeyRing
 from comps.cores.web.app import create_app
 from comps.cores.web.server import built, checked, command_line, guarded, ring_of, serve
 from comps.cores.web.tracing import Tracing, tracing_to
@@ -71,13 +73,21 @@ def build_app(
         registry=registry,
         settings=settings,
         rules=RULES,
-        ring=ring_of(settings, settings.keys_file),
+        ring=_ring(settings),
         tracing=tracing,
     )
     app.state.speech = speech
     app.state.door_voices = DoorVoices(audio_root)
     app.state.settings = settings
     return app
+
+
+def _ring(settings: GptSovitsSettings) -> KeyRing:
+    ring = ring_of(settings, settings.keys_file)
+    for key in ring.keys:
+        if key.characters_a_day is not None:  # better no service than a limit that does not hold
+            raise CorruptKeys(f"key {key.name!r} has a quota, which only the gateway counts: give it there")
+    return ring
 
 
 def _loader(settings: GptSovitsSettings) -> Callable[[], LoadedModel]:
@@ -99,6 +109,10 @@ def main() -> None:
     if options.command == "keys":
         if settings.keys_file is None:
             sys.exit("set GPTSOVITS_KEYS_FILE: it says where the keys of this service are kept")
+        if getattr(options, "quota", None) is not None:
+            sys.exit(
+                "characters a day are counted by the gateway alone: give the quota to a key of the gateway"
+            )
         sys.exit(run_keys_command(options, settings.keys_file))
     settings = guarded(settings, settings.keys_file)
     serve(built(lambda: build_app(settings)), settings)

@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 from starlette.routing import BaseRoute, Mount
 
 from comps.cores import exchange
-from comps.cores.errors import QuotaExceeded
+from comps.cores.errors import CorruptKeys, QuotaExceeded
 from comps.cores.exchange import Exchange
 from comps.cores.keys.file import change_keys
 from comps.cores.keys.key import ApiKey, ApiKeys, Scope, digest
@@ -240,3 +240,10 @@ def test_a_new_day_is_a_new_quota(tmp_path: Path) -> None:
         return passed
 
     assert asyncio.run(spend()) == [True, False, True, False, True, True]
+
+
+def test_the_inference_service_takes_no_quota_that_it_would_not_count(tmp_path: Path) -> None:
+    key = ApiKey(name="thrifty", sha256=digest("x"), characters_a_day=1)
+    keys = ApiKeys.dump_json((key,)).decode()
+    with pytest.raises(CorruptKeys, match="only the gateway counts"):
+        build_inference(GptSovitsSettings(model_path=tmp_path, api_keys=keys, _env_file=None))
