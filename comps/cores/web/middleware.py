@@ -20,6 +20,7 @@ from comps.cores.web.uploading import BodyLimits
 logger = logging.getLogger("access")
 
 WELL_FORMED_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "WEBSOCKET"})
 QUIET_PATHS = frozenset({"/health", "/metrics"})
 
 
@@ -66,7 +67,9 @@ class _Served:
 
     def __init__(self, house: RequestMiddleware, scope: Scope, send: Send, request_id: str) -> None:
         self._house, self._scope, self._send, self._request_id = house, scope, send, request_id
-        self._method = scope.get("method", "WEBSOCKET")
+        method = scope.get("method", "WEBSOCKET")
+        # Any word may be sent as a method, and each would be a row of figures for ever.
+        self._method = method if method in METHODS else "OTHER"
         self._span = house.tracing.begin(self._method, Headers(scope=scope))
         self.exchange = Exchange(self._span.trace, on_stage=self._span.stage)
         self.status = 0

@@ -259,6 +259,15 @@ def test_replies_tell_browsers_to_run_nothing_in_them(page: TestClient) -> None:
     assert json.loads(page.get("/openapi.json").text)["info"]["title"] == "test"
 
 
+def test_invented_methods_and_paths_are_one_row_of_figures(page: TestClient) -> None:
+    for n in range(5):
+        assert page.request(f"INVENTED{n}", f"/nowhere/{n}").status_code in (404, 405)
+    text = page.get("/metrics").text
+    assert "INVENTED" not in text
+    assert "/nowhere" not in text
+    assert 'http_requests_total{method="OTHER",route="unmatched",status="404"} 5.0' in text
+
+
 def test_a_service_for_others_does_not_start_without_keys(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
