@@ -7,9 +7,9 @@ from collections.abc import Callable
 import torch
 
 from comps.gptsovits.devices import Precision
+from comps.gptsovits.engine.packing import pack_decoder
 from comps.gptsovits.engine.synthesis import vits_slices
 from comps.gptsovits.engine.threads import threads_for
-from comps.gptsovits.engine.vocoding import pack_vocoder
 from comps.gptsovits.model import Model
 from comps.gptsovits.networks.vits.decoder import VitsDecoder
 
@@ -28,7 +28,7 @@ def decoder_seconds(
     plain = model.decoder
     assert isinstance(plain, VitsDecoder)
     ours = copy.deepcopy(plain)
-    pack_vocoder(ours, precision)
+    pack_decoder(ours, precision)
     g = torch.Generator().manual_seed(0)
     tokens = torch.randint(plain.config.n_bins, (1, n_tokens), generator=g).to(model.device)
     phonemes = torch.randint(300, (1, N_PHONEMES), generator=g).to(model.device)

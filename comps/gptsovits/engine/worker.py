@@ -17,6 +17,7 @@ from comps.gptsovits.engine.config import EngineConfig
 from comps.gptsovits.engine.errands import Errand
 from comps.gptsovits.engine.job import Job
 from comps.gptsovits.engine.lane import Lane
+from comps.gptsovits.engine.packing import warm_up
 from comps.gptsovits.engine.sequence import Sequence
 from comps.gptsovits.engine.shares import Shares
 from comps.gptsovits.engine.stats import Counters
@@ -91,8 +92,13 @@ class Worker:
         self._orders.put(lambda: self._drop(job_id, Cancelled("the request was cancelled")))
 
     def prepare(self, model: Model) -> "Future[Any]":
-        """Readies a model for requests: packs its weights, allocates its cache."""
-        return self._errand(Errand.of_call(lambda: self._lane(model) and None))
+        """Readies a model for requests: packs its weights, allocates its cache, makes its kernels."""
+
+        def ready() -> None:
+            torch.set_num_threads(self._lane(model).n_decoder_threads)
+            warm_up(model)
+
+        return self._errand(Errand.of_call(ready))
 
     def forget(self, model: Model) -> None:
         """Frees what was readied for a model, once no request needs it."""

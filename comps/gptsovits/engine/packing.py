@@ -1,0 +1,53 @@
+"""Packing: a decoder made ready to be fast on a CPU."""
+
+import torch
+
+from comps.gptsovits.devices import Precision, computes_bfloat16_well, vocoder_dtype
+from comps.gptsovits.engine.pacing import Cuts
+from comps.gptsovits.engine.streaming import LiveSpeech
+from comps.gptsovits.model import Model
+from comps.gptsovits.networks.cfm.decoder import CfmDecoder
+from comps.gptsovits.networks.layers.packed import pack_convs
+from comps.gptsovits.networks.vits.decoder import VitsDecoder
+from comps.gptsovits.networks.vocoders.hifigan import HifiGan
+from comps.gptsovits.networks.vocoders.packed import PackedHifiGan
+
+WARM_TOKENS, WARM_PHONEMES = 100, 30
+
+
+def pack_decoder(decoder: VitsDecoder | CfmDecoder, precision: Precision) -> None:
+    """Lays out a decoder's weights for speed, in place: they are no longer the network's own.
+
+    Only the vocoder, which is nearly all of the work, may compute in less than float32. Elsewhere than on a
+    CPU nothing is changed.
+    """
+    if decoder.quantizer.codebook.device.type != "cpu":
+        return
+    pack_convs(decoder.prior)
+    if isinstance(decoder, VitsDecoder):
+        pack_convs(decoder.flow)
+    if isinstance(decoder.vocoder, HifiGan):
+        dtype = vocoder_dtype(precision, has_bfloat16=computes_bfloat16_well())
+        decoder.vocoder = PackedHifiGan(decoder.vocoder, dtype)
+
+
+def warm_up(model: Model) -> None:
+    """Speaks four seconds of nothing, so that the first request finds the kernels of the usual chunks."""
+    decoder = model.decoder
+    if not isinstance(decoder, VitsDecoder):
+        return
+    weight = decoder.quantizer.codebook
+    live = LiveSpeech(
+        decoder,
+        torch.zeros(1, WARM_PHONEMES, dtype=torch.long, device=weight.device),
+        torch.zeros(1, decoder.config.style_dim, 1).to(weight),
+        torch.Generator(),
+        sample_rate=model.sample_rate,
+    )
+    tokens, cuts = [0] * WARM_TOKENS, Cuts(0)
+    while cuts.needed <= WARM_TOKENS:
+        cuts.advance()
+        live.hear(tokens[: cuts.n_kept], cuts.last)
+    live.finish(tokens)
+    while live.is_ready:
+        next(live)
