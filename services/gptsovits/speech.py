@@ -8,7 +8,7 @@ import numpy as np
 
 from comps.constants import DEADLINE_SECONDS
 from comps.cores.audio.decoding import ClipLimits, decode
-from comps.cores.audio.digest import clip_key
+from comps.cores.audio.digest import profile_key, sound_digest
 from comps.cores.audio.encoding import Encoder, encode_whole, to_int16
 from comps.cores.audio.formats import AudioFormat
 from comps.cores.audio.references import AudioRoot
@@ -164,11 +164,10 @@ class Speech:
         self, reference: Reference, fields: VoiceFields, model: ModelHealth
     ) -> tuple[Speaker, bool]:
         clips = await asyncio.to_thread(self._decoded, reference)
-        key = clip_key(
-            clips[0],
+        key = profile_key(
+            [sound_digest(clip) for clip in clips],
             text=fields.reference_text,
             language=fields.reference_language,
-            aux=clips[1:],
             fingerprint=model.fingerprint,
         )
         if known := self.speakers.of_clip(key):

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from comps.cores.audio.decoding import ClipLimits, decode
-from comps.cores.audio.digest import clip_key
-from comps.cores.audio.waveform import Waveform
+from comps.cores.audio.digest import profile_key
 from comps.cores.errors import SpeakerUnknown, UpstreamRefused
 from comps.cores.proto.frames import FrameWithAudio
 from comps.cores.proto.speech import GatewayFields
@@ -15,6 +14,7 @@ from services.tts.inference import InferenceClient, Profile
 from services.tts.jobs.work import Started
 from services.tts.profiles import Entry, ProfileCache
 from services.tts.references import Reference
+from services.tts.sounds import Sounds
 
 # What the inference service is told, as far as the request has it; who speaks is said by the profile's id.
 PASSED_ON = (
@@ -45,10 +45,10 @@ def passed_on(request: GatewayFields) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class DecodedReference:
-    """A reference whose clips were found to be good audio; the bytes are what travels on."""
+    """A reference whose clips were found to be good audio, with the digests of their sounds."""
 
     reference: Reference
-    clips: tuple[Waveform, ...]
+    sounds: tuple[str, ...]
 
 
 class Speech:
@@ -56,13 +56,11 @@ class Speech:
         self._inference = inference
         self._profiles = profiles
         self._limits = limits
+        self._sounds = Sounds(limits)
 
     async def decoded(self, reference: Reference) -> DecodedReference:
         """Raises `InvalidAudio` and its kinds."""
-        clips = await asyncio.to_thread(
-            lambda: tuple(decode(data, self._limits) for data in (reference.clip, *reference.aux))
-        )
-        return DecodedReference(reference, clips)
+        return DecodedReference(reference, await self._sounds.of((reference.clip, *reference.aux)))
 
     async def check(self, recording: bytes) -> None:
         """Raises `InvalidAudio` and its kinds for what cannot be transferred."""
@@ -133,14 +131,11 @@ class Speech:
         model = await self._inference.model()
         # Of a model that is named, the name is all that is known here.
         weights = model.fingerprint if model_id in (None, model.id) else f"{model.fingerprint}/{model_id}"
-        return await asyncio.to_thread(
-            lambda: clip_key(
-                reference.clips[0],
-                text=reference.reference.text,
-                language=reference.reference.language,
-                aux=reference.clips[1:],
-                fingerprint=weights,
-            )
+        return profile_key(
+            reference.sounds,
+            text=reference.reference.text,
+            language=reference.reference.language,
+            fingerprint=weights,
         )
 
     async def _process(self, reference: Reference, model: str | None) -> Profile:

@@ -89,11 +89,18 @@ class FrameReader:
 
 
 async def read_frames(body: AsyncIterator[bytes]) -> AsyncIterator[FrameWithAudio]:
-    """The frames of `body` up to and with its end. Raises `UpstreamNonsense` if it stops before that."""
-    reader = FrameReader()
+    """The frames of `body` up to and with its end. Raises `UpstreamNonsense` if it stops before that.
+
+    What follows is read and not looked at: a connection whose reply was read whole can serve another request.
+    """
+    reader, has_ended = FrameReader(), False
     async for data in body:
+        if has_ended:
+            continue
         for found in reader.feed(data):
+            has_ended = found.frame.end or found.frame.problem is not None
             yield found
-            if found.frame.end or found.frame.problem:
-                return
-    raise UpstreamNonsense("the audio broke off before its end")
+            if has_ended:
+                break
+    if not has_ended:
+        raise UpstreamNonsense("the audio broke off before its end")

@@ -13,20 +13,22 @@ THEIR_NAMES = {ours: theirs for theirs, ours in reversed(REFERENCE_NAMES.items()
 
 def as_api_v2(problem: Problem) -> tuple[int, dict[str, Any]]:
     """400 for whatever is wrong with a request: the one status that its clients look for."""
+    status = _status(problem)
     told = {"message": _message(problem)}
-    if problem.status >= 500:
+    if status >= 500:
         told = {"message": "tts failed", "Exception": problem.detail}
-    return _status(problem), problem.model_dump(exclude_none=True) | told
+    return status, {**problem.model_dump(exclude_none=True), "status": status, **told}
 
 
 def as_old_api(problem: Problem) -> tuple[int, dict[str, Any]]:
     status = _status(problem)
-    return status, {**problem.model_dump(exclude_none=True), "code": status, "message": _message(problem)}
+    told = {"status": status, "code": status, "message": _message(problem)}
+    return status, problem.model_dump(exclude_none=True) | told
 
 
 def note_api_v2(request: Request, fields: dict[str, Any]) -> None:
     """A request that uses the reference project's words is answered in them."""
-    if REFERENCE_MARKS & fields.keys() or not fields:
+    if REFERENCE_MARKS & fields.keys() or (request.method == "GET" and not fields):
         request.state.error_form = as_api_v2
         request.state.is_api_v2 = True
 

@@ -59,8 +59,8 @@ async def _take(run: JobRun, found: FrameWithAudio, encoder: Encoder, output: Ou
 
 
 async def _put(run: JobRun, data: bytes, output: OutputFile) -> None:
+    await run.deliver(data)  # whoever listens first, then the disk
     output.write(data)
-    await run.deliver(data)
 
 
 def _note_start(run: JobRun, started: Started, encoder: Encoder) -> None:

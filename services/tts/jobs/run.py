@@ -39,6 +39,7 @@ class JobRun:
     saved_version: int = 0
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _chunks: asyncio.Queue[bytes | Done] = field(default_factory=asyncio.Queue)
+    _is_begun: asyncio.Event = field(default_factory=asyncio.Event)
     _room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(WAITING_CHUNKS))
 
     def changed(self) -> None:
@@ -54,6 +55,8 @@ class JobRun:
         if self.is_heard and data:
             await self._room.acquire()
             self._chunks.put_nowait(data)
+            # The first is on its way before the next is worked on: all of this is one thread's time.
+            await self._is_begun.wait()
 
     def end(self, error: BaseException | None) -> None:
         """Close the listener's queue behind what still waits in it."""
@@ -66,6 +69,7 @@ class JobRun:
             while not isinstance(item := await self._chunks.get(), Done):
                 self._room.release()
                 yield item
+                self._is_begun.set()
             if item.error is not None:
                 raise item.error
         finally:
@@ -73,6 +77,7 @@ class JobRun:
                 self.cancel()
             self.is_heard = False
             self._room.release()  # a chunk that waited for room goes nowhere
+            self._is_begun.set()
 
     def cancel(self) -> None:
         if self.task is not None and not self.task.done():
