@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,32 @@ def test_the_readmes_commands_work_in_the_order_they_stand(house: House, tmp_pat
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
         if match := re.search(r"-o (\S+\.(?:wav|mp3|opus))", command):
             assert soundfile.info(tmp_path / match[1]).samplerate > 0
+
+
+def test_the_readmes_command_line_works_too(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(ROOT / "audio", tmp_path / "audio")
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name, line in (
+        ("tts", f'exec "{sys.executable}" -m services.tts.client.cli "$@"'),
+        ("pw-cat", f"cat > {tmp_path}/heard.wav"),  # the first player that is looked for
+    ):
+        (programs / name).write_text(f"#!/bin/sh\n{line}\n")
+        (programs / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:/usr/bin:/bin")
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("SOVITS_URL", str(house.gateway.base_url))
+    lines = "\n".join(re.findall(r"^```sh\n(.*?)^```", README, flags=re.M | re.S)).splitlines()
+    shown = [line for line in lines if re.search(r"(^|\| )tts ", line)]
+    assert len(shown) >= 4
+    for line in shown:
+        done = subprocess.run(["bash", "-c", line], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, f"{line}\n{done.stderr}"
+    for name in ("spoken.mp3", "spoken.wav"):
+        assert soundfile.info(tmp_path / name).frames > 0
+    assert (tmp_path / "heard.wav").stat().st_size > 1_000
 
 
 def test_the_readmes_python_is_a_program(
