@@ -128,16 +128,19 @@ def vocoded(
     Where the cuts fall depends on the lengths alone, never on time: equal frames give equal samples.
     """
     sizes = window_sizes(config, sample_rate=sample_rate, window_seconds=window_seconds)
-    frames: Tensor | None = None
-    done = 0
-    for piece, is_last in _flagged(pieces):
-        frames = piece if frames is None else torch.cat([frames, piece], -1)
-        available = frames.shape[-1] if is_last else frames.shape[-1] - config.context_frames
-        while done < available:
-            stop = min(available, done + next(sizes))
-            samples = window(frames, done, stop, vocode, config)
-            yield Slice(samples, is_last and stop == available)
-            done = stop
+    known: list[Tensor] = []
+    done, size = 0, next(sizes)
+    for piece in pieces:
+        known = [torch.cat([*known, piece], -1)]
+        # Whether it is the last is not waited for: a piece may take seconds to be made.
+        while done + size <= known[0].shape[-1] - config.context_frames:
+            yield Slice(window(known[0], done, done + size, vocode, config), is_last=False)
+            done, size = done + size, next(sizes)
+    frames = known[0]
+    while done < frames.shape[-1]:
+        stop = min(frames.shape[-1], done + size)
+        yield Slice(window(frames, done, stop, vocode, config), is_last=stop == frames.shape[-1])
+        done, size = stop, next(sizes)
 
 
 def window_sizes(
@@ -169,17 +172,6 @@ def window(
     right = min(frames.shape[-1] - stop, context)
     samples = vocode(frames[..., start - spare - left : stop + right], (left, right))[0]
     return samples[spare * config.hop_length :]
-
-
-def _flagged(pieces: Iterable[Tensor]) -> Iterator[tuple[Tensor, bool]]:
-    """Each piece, and whether it is the last."""
-    held: Tensor | None = None
-    for piece in pieces:
-        if held is not None:
-            yield held, False
-        held = piece
-    if held is not None:
-        yield held, True
 
 
 class Edges:
