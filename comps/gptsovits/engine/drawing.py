@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from comps.gptsovits import native
-from comps.gptsovits.engine.sampling import Draw
+from comps.gptsovits.engine.sampling import MIN_TEMPERATURE, Draw
 from comps.gptsovits.engine.sequence import Sequence
 
 
@@ -21,7 +21,7 @@ class Drawer:
         if self._library is None or logits.device.type != "cpu":
             return [_drawn(sequence, own) for sequence, own in zip(sequences, logits, strict=True)]
         logits = logits.float()
-        known = [i for i, sequence in enumerate(sequences) if sequence.sampler.plain is not None]
+        known = [i for i, sequence in enumerate(sequences) if sequence.sampler.options.top_p >= 1.0]
         drawn: dict[int, Draw | None] = {}
         if known:
             rows = logits if len(known) == len(sequences) else logits[known]
@@ -41,15 +41,13 @@ def _drawn(sequence: Sequence, logits: Tensor) -> Draw | None:
 
 
 def _drawing(sequence: Sequence) -> native.Drawing:
-    plain = sequence.sampler.plain
-    assert plain is not None
-    history = sequence.history
+    sampler, history = sequence.sampler, sequence.history
     return native.Drawing(
         history.seen,
         sequence.noise.seed,
         history.n_new,
-        plain.min_tokens,
-        plain.repetition_penalty,
-        plain.temperature,
-        plain.top_k,
+        sampler.min_tokens,
+        sampler.options.repetition_penalty,
+        max(sampler.options.temperature, MIN_TEMPERATURE),
+        sampler.options.top_k,
     )

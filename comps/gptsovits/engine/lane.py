@@ -1,7 +1,7 @@
 """Lane: one model's rows, scheduler and running sequences."""
 
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -9,6 +9,7 @@ from torch import Tensor
 from comps.gptsovits import native
 from comps.gptsovits.devices import Precision
 from comps.gptsovits.engine.drawing import Drawer
+from comps.gptsovits.engine.graphs import Run, recorded
 from comps.gptsovits.engine.job import Job
 from comps.gptsovits.engine.packing import pack_decoder
 from comps.gptsovits.engine.runner import Runner
@@ -60,6 +61,7 @@ class Lane:
         n_threads: int = 1,
         precision: Precision = Precision.AUTO,
         compiled: bool = True,
+        record: Callable[[Run], Run] | None = None,
     ) -> None:
         self.model = model
         self.n_threads = threads_for(model.t2s, n_threads)  # counted before the runner packs the weights
@@ -67,8 +69,12 @@ class Lane:
         pack_decoder(model.decoder, precision)
         self.slots = Slots(n_rows)
         self.scheduler = Scheduler(self.slots)
+        if model.device.type == "cuda" and compiled:
+            record = recorded
         library = native.load_library() if compiled and model.device.type == "cpu" else None
-        self._runner = Runner(model.t2s, n_rows, precision=precision, library=library, n_threads=None)
+        self._runner = Runner(
+            model.t2s, n_rows, precision=precision, library=library, n_threads=None, record=record
+        )
         self._drawer = Drawer(library)
         self._reading: Reading | None = None
         self._sequences: dict[Key, Sequence] = {}
@@ -81,17 +87,18 @@ class Lane:
         plan = self.scheduler.plan()
         done: list[Sequence] = []
         failures: list[Failure] = []
+        n_tokens = 0
         sequences = [self._sequences[key] for key in plan.step]
         if sequences:
             try:
-                logits = self._runner.step(sequences, [self.slots.row(key) for key in plan.step])
-                draws = self._drawer.draw(sequences, logits)
+                drawn = self._step(sequences, [self.slots.row(key) for key in plan.step])
             except Exception as error:  # of the network, so of all who share the step
                 failures += [Failure(request, error) for request in {key.request for key in plan.step}]
             else:
-                for sequence, draw in zip(sequences, draws, strict=True):
-                    self._take(sequence, draw, done, failures)
-        n_tokens = len(sequences)
+                for sequence, draw in drawn:
+                    if self._sequences.get(sequence.key) is sequence:  # it may have ended a step ago
+                        n_tokens += 1
+                        self._take(sequence, draw, done, failures)
         if plan.admit is not None and plan.row is not None:
             try:
                 admitted = self._sequences[plan.admit] = job_of(plan.admit.request).sequence(
@@ -113,8 +120,17 @@ class Lane:
                 self.scheduler.has_read(reading.sequence.key)
                 draws = self._drawer.draw([reading.sequence], first[None])
                 self._take(reading.sequence, draws[0], done, failures)
+                if self._runner.graphs is not None and reading.sequence.tokens:
+                    self._runner.graphs.admit(reading.sequence, self.slots.row(reading.sequence.key))
                 n_tokens += 1
         return done, failures, n_tokens
+
+    def _step(self, sequences: list[Sequence], rows: list[int]) -> Iterable[tuple[Sequence, Draw | None]]:
+        """What they say next; with graphs, what was said in the step before."""
+        if self._runner.graphs is not None:
+            return self._runner.graphs.turn(sequences, rows)
+        logits = self._runner.step(sequences, rows)
+        return zip(sequences, self._drawer.draw(sequences, logits), strict=True)
 
     @property
     def live(self) -> list[Sequence]:

@@ -1,7 +1,7 @@
 """Runner: builds tensors and calls the network. No policy, no sampling."""
 
 import logging
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from collections.abc import Sequence as Row
 
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor
 from comps.cores.errors import TextTooLong
 from comps.gptsovits import native
 from comps.gptsovits.devices import Precision
+from comps.gptsovits.engine.graphs import SPARE, GraphedDecoder, Run
 from comps.gptsovits.engine.linears import make_row_stable
 from comps.gptsovits.engine.probing import MANY_ROWS, StepTimes, key_of, measure, remembered
 from comps.gptsovits.engine.sequence import Sequence
@@ -37,7 +38,7 @@ class Runner:
 
     On a CPU the network's weights are packed in place; a network that was packed before keeps its form,
     unless that was `exact`. `library` None: everything with torch, in float32. `n_threads` None: as many for
-    a step as are found to be fast.
+    a step as are found to be fast. With `record`, steps and draws are `graphs`, recorded so.
     """
 
     def __init__(
@@ -49,16 +50,19 @@ class Runner:
         precision: Precision = Precision.AUTO,
         library: native.Library | None = None,
         n_threads: int | None = 1,
+        record: Callable[[Run], Run] | None = None,
     ) -> None:
         weight = t2s.phoneme_embedding.weight
         self.device, self.dtype = weight.device, weight.dtype
-        self._t2s = t2s
+        self._t2s, self._capacity = t2s, capacity
         self._compiled: native.CompiledStep | None = None
         self.step_times: StepTimes | None = None
-        if self.device.type != "cpu":
-            self._cache: KVCache | native.PackedCache = KVCache(
-                t2s.config, n_rows, capacity, device=self.device, dtype=self.dtype
-            )
+        self.graphs: GraphedDecoder | None = None
+        if self.device.type != "cpu" or record is not None:
+            spare = SPARE if record is not None else 0
+            whole = KVCache(t2s.config, n_rows, capacity + spare, device=self.device, dtype=self.dtype)
+            self._cache: KVCache | native.PackedCache = whole
+            self.graphs = GraphedDecoder(t2s, whole, record=record) if record is not None else None
         elif library is not None and native.suits(t2s):
             kind = KINDS[precision]
             native.pack(t2s, kind, library)
@@ -78,10 +82,9 @@ class Runner:
 
         Returns the logits `[V]` of its first token. Raises `TextTooLong`.
         """
-        if sequence.n_positions > self._cache.capacity:
+        if sequence.n_positions > self._capacity:
             raise TextTooLong(
-                f"a segment and its prompt take {sequence.n_positions} positions; there are"
-                f" {self._cache.capacity}"
+                f"a segment and its prompt take {sequence.n_positions} positions; there are {self._capacity}"
             )
         return self._t2s.prefill_slices(sequence.phonemes, sequence.bert, sequence.prompt, self._cache, row)
 

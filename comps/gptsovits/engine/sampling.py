@@ -116,23 +116,14 @@ class Draw:
 
 
 @dataclass(frozen=True)
-class Plain:
-    """The numbers behind filters that the compiled draw knows: all but `top_p`."""
-
-    min_tokens: int
-    repetition_penalty: float
-    temperature: float
-    top_k: int
-
-
-@dataclass(frozen=True)
 class Sampler:
     """`adjust` decides what the model would say, `narrow` from what is drawn."""
 
     adjust: tuple[Filter, ...]
     narrow: tuple[Filter, ...]
     end_token: int
-    plain: Plain | None = None  # the same in numbers
+    options: SpeechOptions  # that both were made of
+    min_tokens: int
 
     @classmethod
     def of(cls, options: SpeechOptions, end_token: int) -> "Sampler":
@@ -143,13 +134,7 @@ class Sampler:
             adjust.append(penalise_repeats(options.repetition_penalty))
         narrow = [top_p(options.top_p)] if options.top_p < 1.0 else []
         narrow += [temperature(options.temperature), top_k(options.top_k)]
-        plain = Plain(
-            min_tokens,
-            options.repetition_penalty,
-            max(options.temperature, MIN_TEMPERATURE),
-            options.top_k,
-        )
-        return cls(tuple(adjust), tuple(narrow), end_token, plain if options.top_p >= 1.0 else None)
+        return cls(tuple(adjust), tuple(narrow), end_token, options, min_tokens)
 
     def draw(self, logits: Tensor, history: History, noise: Noise) -> Draw:
         """The next token of `logits [V]`. A segment ends when the end is drawn, or when it is the likeliest.

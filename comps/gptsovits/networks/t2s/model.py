@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from comps.gptsovits.networks.layers.masks import length_mask
 from comps.gptsovits.networks.t2s.block import Block
-from comps.gptsovits.networks.t2s.cache import KVCache, Store
+from comps.gptsovits.networks.t2s.cache import KVCache, Store, Turn
 from comps.gptsovits.networks.t2s.config import T2SConfig
 from comps.gptsovits.networks.t2s.embedding import SinePositions
 
@@ -97,7 +97,10 @@ class T2S(nn.Module):
 
     def step(self, tokens: Tensor, cache: KVCache, rows: Tensor) -> Tensor:
         """Append one token to each of `rows [B]` and return the next tokens' logits `[B, V]`."""
-        turn = cache.turn(rows)
+        return self.step_of(cache.turn(rows), tokens)
+
+    def step_of(self, turn: Turn, tokens: Tensor) -> Tensor:
+        """As `step`, of rows that a turn knows."""
         x = self.token_embedding(tokens) + self.token_positions.at(turn.token_positions)
         x = x[:, None]  # [B, 1, C]
         for layer, block in enumerate(self.blocks):
