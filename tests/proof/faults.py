@@ -79,9 +79,12 @@ class Scene:
     def all_succeed(self, jobs: list[str]) -> None:
         assert self.ended(jobs) == Counter(succeeded=len(jobs))
         with self.client() as client:
-            kept = {client.get(f"/status/{job_id}/audio").content for job_id in jobs}
-        assert len(kept) == 1, "the same wish gave different audio after the fault"
-        assert next(iter(kept))[:4] == b"RIFF"
+            replies = [client.get(f"/status/{job_id}/audio") for job_id in jobs]
+        told = Counter(
+            (reply.status_code, hashlib.sha256(reply.content).hexdigest()[:8]) for reply in replies
+        )
+        assert len(told) == 1, f"the same wish gave different audio after the fault: {told}"
+        assert replies[0].content[:4] == b"RIFF", replies[0].text[:200]
 
 
 def _wish(text: str) -> dict[str, Any]:
@@ -229,7 +232,7 @@ def clock_jumps(scene: Scene) -> str:
     offset = Path(scene.gateway.settings["FAKETIME_TIMESTAMP_FILE"])
     jobs: list[str] = []
     whole: set[str] = set()
-    for jump in ("+0", "+3h", "-2d", "+1h", "+0"):
+    for jump in ("+0", "+3h", "-20h", "+1h", "+0"):  # within the time that jobs are kept
         offset.write_text(jump)
         jobs += scene.accept(2)
         with scene.client() as client, client.stream("POST", "/tts", json=_wish(LONG_TEXT)) as reply:
@@ -242,7 +245,7 @@ def clock_jumps(scene: Scene) -> str:
     began = time.monotonic()
     scene.all_succeed(jobs)
     return (
-        f"jumps of hours and days, both ways: {len(jobs)} jobs done, {time.monotonic() - began:.1f} s later"
+        f"jumps of up to 23 hours, both ways: {len(jobs)} jobs done, {time.monotonic() - began:.1f} s later"
     )
 
 
