@@ -9,9 +9,11 @@ import torch
 
 from comps.cores.errors import InvalidOption
 from comps.gptsovits.engine import Engine, SpeechOptions, SpeechRequest
+from comps.gptsovits.engine.sampling import MIN_TOKENS
 from comps.gptsovits.engine.synthesis import cfm_slices
 from comps.gptsovits.networks.cfm import chunks
 from comps.gptsovits.networks.cfm.decoder import CfmDecoder
+from comps.gptsovits.text.registry import is_installed
 from tests.engine.small import clip
 from tests.tiny import tiny_model
 
@@ -50,6 +52,28 @@ def test_a_model_that_continues_its_clip_needs_the_transcript(version: str, tmp_
     async def main() -> None:
         with Engine(model) as engine, pytest.raises(InvalidOption, match="transcript"):
             await engine.profile(clip())
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    ("text", "language"), [("好", "zh"), ("五", "zh"), ("Hi.", "en"), ("5", "en"), ("は", "ja")]
+)
+def test_one_character_speaks(text: str, language: str, stream: bool, tmp_path: Path) -> None:
+    if not is_installed(language):
+        pytest.skip(f"the extra {language} is not installed")
+    model = tiny_model(tmp_path, "v2")
+    model.languages = ("en", "zh", "ja")
+
+    async def main() -> None:
+        with Engine(model) as engine:
+            voice = (await engine.profile(clip(), text="A hum, and no words.")).voice
+            options = SpeechOptions(language=language, seed=3, stream=stream)
+            handle = await engine.submit(SpeechRequest(text, voice, options))
+            samples = np.concatenate([chunk.samples async for chunk in handle])
+            assert len(samples) >= MIN_TOKENS * model.samples_per_token
+            assert np.abs(samples).max() > 0
 
     asyncio.run(main())
 
