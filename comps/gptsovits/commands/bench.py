@@ -43,6 +43,7 @@ def _figures(args: argparse.Namespace) -> dict[str, float | int | str | None]:
     import torch
 
     from comps.gptsovits.bench import parts
+    from comps.gptsovits.bench.roofline import roofline
     from comps.gptsovits.bench.tokens import token_figures
     from comps.gptsovits.devices import Precision
     from comps.gptsovits.engine.threads import threads_for
@@ -50,19 +51,22 @@ def _figures(args: argparse.Namespace) -> dict[str, float | int | str | None]:
 
     precision = Precision(args.precision)
     model = _model(args)
+    n_available = torch.get_num_threads()
     # What serving takes is known before the yardstick takes its own.
     speech = asyncio.run(_speech(args, model))
     peak = _peak_memory()
+    torch.set_num_threads(n_available)  # the engine chose for itself
     model = _model(args)  # with its weights as they were loaded
+    limits = roofline(model, precision) if model.device.type == "cpu" else None
     ours, whole = None, None
     if isinstance(model.decoder, VitsDecoder):
         ours, whole = parts.decoder_seconds(model, args.tokens, precision=precision)
     t2s = model.t2s
-    n_threads = threads_for(t2s, torch.get_num_threads())
+    n_threads = threads_for(t2s, n_available)
     tokens = token_figures(t2s, precision=precision, n_tokens=args.tokens, n_threads=n_threads)
     return {
         "model": model.id,
-        "machine": f"{platform.machine()}, {model.device}, {torch.get_num_threads()} threads",
+        "machine": f"{platform.machine()}, {model.device}, {n_available} threads",
         "precision": precision,
         "t2s_tokens_per_second": tokens.one,
         "t2s_tokens_per_second_8": tokens.several,
@@ -75,6 +79,7 @@ def _figures(args: argparse.Namespace) -> dict[str, float | int | str | None]:
         "decoder_ratio": whole / ours if whole and ours else None,
         **speech,
         "peak_memory_bytes": peak,
+        "roofline": limits.line(tokens.one, ours) if limits is not None else None,
     }
 
 
