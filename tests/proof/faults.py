@@ -77,13 +77,15 @@ class Scene:
             return Counter(states())
 
     def all_succeed(self, jobs: list[str]) -> None:
-        assert self.ended(jobs) == Counter(succeeded=len(jobs))
+        ends = self.ended(jobs)
         with self.client() as client:
+            problems = [client.get(f"/status/{job_id}").json().get("problem") for job_id in jobs]
+            assert ends == Counter(succeeded=len(jobs)), (
+                f"{dict(ends)}: {[each for each in problems if each]}"
+            )
             replies = [client.get(f"/status/{job_id}/audio") for job_id in jobs]
-        told = Counter(
-            (reply.status_code, hashlib.sha256(reply.content).hexdigest()[:8]) for reply in replies
-        )
-        assert len(told) == 1, f"the same wish gave different audio after the fault: {told}"
+        heard = {(reply.status_code, hashlib.sha256(reply.content).hexdigest()[:8]) for reply in replies}
+        assert len(heard) == 1, f"the same wish gave different audio after the fault: {heard}"
         assert replies[0].content[:4] == b"RIFF", replies[0].text[:200]
 
 
