@@ -67,13 +67,13 @@ def test_other_formats_last_as_long_as_the_wav(house: House, audio_format: str) 
     assert len(other) / other_rate == pytest.approx(len(wav) / rate, abs=0.15)
 
 
-def test_a_job_ends_with_the_same_audio_as_a_stream(house: House) -> None:
+def test_a_job_ends_with_the_same_audio_as_a_whole_reply(house: House) -> None:
     wish = {
         "text": f"{TEXT} The rain has stopped at last, and the road is dry.",
         "voice": "higher-voice",
         "seed": 9,
     }
-    streamed = house.gateway.post("/tts", json=wish).content
+    whole = house.gateway.post("/tts", json=wish | {"stream": False}).content
     where = house.gateway.post("/tts", json=wish | {"async": True}).headers["Location"]
     deadline = time.monotonic() + 60
     while (job := house.gateway.get(where).json())["state"] in ("queued", "running"):
@@ -81,7 +81,16 @@ def test_a_job_ends_with_the_same_audio_as_a_stream(house: House) -> None:
         time.sleep(0.02)
     assert job["state"] == "succeeded", job
     assert job["segments_done"] == job["segments_total"] >= 2
-    assert house.gateway.get(f"{where}/audio").content[44:] == streamed[44:]
+    assert house.gateway.get(f"{where}/audio").content[44:] == whole[44:]
+
+
+def test_a_stream_lasts_as_long_as_the_whole_and_is_kept_as_it_was_heard(house: House) -> None:
+    wish = {"text": TEXT, "voice": "higher-voice", "seed": 9}
+    streamed = house.gateway.post("/tts", json=wish)
+    whole = house.gateway.post("/tts", json=wish | {"stream": False})
+    assert len(streamed.content) == len(whole.content)
+    kept = house.gateway.get(f"/status/{streamed.headers['X-Job-Id']}/audio").content
+    assert kept[44:] == streamed.content[44:]
 
 
 def test_the_reference_projects_clients_speak_to_the_inference_service(house: House) -> None:
