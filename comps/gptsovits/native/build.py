@@ -22,7 +22,9 @@ FOLDER = Path(__file__).resolve().parent
 SOURCES = ("step.cpp", "attention.h", "linear.h", "pool.h", "sampling.h", "vectors.h")
 BUNDLED = FOLDER / "built"  # what an image's build put there
 COMPILERS = ("c++", "g++", "clang++")
-OPTIONS = ("-std=c++20", "-O3", "-ffp-contract=fast", "-fno-math-errno", "-shared", "-fPIC", "-pthread")
+# No contraction: where a compiler may choose to round once instead of twice, it chooses differently for one
+# row and for several, and a row would depend on its neighbours. vectors.h says where products are fused.
+OPTIONS = ("-std=c++20", "-O3", "-ffp-contract=off", "-fno-math-errno", "-shared", "-fPIC", "-pthread")
 # Kinds of processor as torch names them.
 LEVELS: dict[str, tuple[str, ...]] = {
     "AVX512": ("-march=x86-64-v4", "-mprefer-vector-width=512"),

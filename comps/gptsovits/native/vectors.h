@@ -24,7 +24,8 @@ struct bf16 {
 
 inline floats splat(float value) { return value - floats{}; }
 
-// a * b + c. Said outright, because where a compiler is left to decide it may round once here and twice there.
+// a * b + c, rounded once where that is fast. Said outright: a compiler that is left to decide may do so for one
+// row and not for several, so it is told not to (build.py).
 inline floats fused(floats a, floats b, floats c) {
 #ifdef __AVX512F__
     return (floats)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
