@@ -89,6 +89,7 @@ has_browser() { command -v chromium || command -v chromium-browser || command -v
 if [[ $profile == dev ]]; then
     has_postgresql || install_from_debian postgresql "the tests of the job store"
     has_browser >/dev/null || install_from_debian chromium "the tests of the page"
+    compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null || install_from_debian libfaketime "the jumps of the clock"
 fi
 install_torch
 echo "installing sovits-serve[$extras]"
