@@ -8,6 +8,7 @@ therefore seen one step late; what the row said after it is thrown away.
 Recording is handed in, so that the same code runs, unrecorded, on any device.
 """
 
+import logging
 from collections.abc import Callable
 from collections.abc import Sequence as Row
 
@@ -19,6 +20,8 @@ from comps.gptsovits.engine.noise import exponential
 from comps.gptsovits.engine.sampling import MIN_TEMPERATURE, Draw
 from comps.gptsovits.engine.sequence import Sequence
 from comps.gptsovits.networks.t2s import T2S, KVCache
+
+logger = logging.getLogger(__name__)
 
 BUCKETS = (1, 2, 4, 8, 16, 32, 64)
 # The step that is wasted on an end, two that recording takes, and where rows write that do not step.
@@ -34,7 +37,10 @@ def bucket_of(n: int, buckets: Row[int], largest: int) -> int:
 
 
 def recorded(run: Run) -> Run:
-    """A CUDA graph of what `run` does; it runs a few times before, for what is allocated at first."""
+    """A CUDA graph of what `run` does; it runs a few times before, for what is allocated at first.
+
+    What a driver refuses to record runs as it is: slower, and the same.
+    """
     stream = torch.cuda.Stream()
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
@@ -42,8 +48,12 @@ def recorded(run: Run) -> Run:
             run()
     torch.cuda.current_stream().wait_stream(stream)
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        run()
+    try:
+        with torch.cuda.graph(graph):
+            run()
+    except RuntimeError:
+        logger.warning("a step could not be recorded as a CUDA graph", exc_info=True)
+        return run
     return graph.replay
 
 

@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 
 from comps.gptsovits.engine import SpeechOptions
 from comps.gptsovits.engine.guard import fault_of, max_tokens
+from comps.gptsovits.engine.noise import Noise
 from comps.gptsovits.engine.sampling import History, Sampler
 from comps.gptsovits.networks.t2s import T2S, KVCache, T2SConfig
 from comps.gptsovits.text.symbols import symbol_table
