@@ -39,6 +39,12 @@ def test_a_converted_pair_is_the_same_model(version: Version, tmp_path: Path) ->
         assert getattr(own, attribute) == getattr(official, attribute)
 
 
+def test_the_file_may_be_read_by_whom_other_new_files_may(tmp_path: Path) -> None:
+    (tmp_path / "ordinary").touch()
+    ordinary = (tmp_path / "ordinary").stat().st_mode
+    assert write_own(tmp_path).stat().st_mode == ordinary
+
+
 def test_half_stays_half_in_the_file(tmp_path: Path) -> None:
     path = write_own(tmp_path)
     with open_checkpoint(path) as checkpoint:
