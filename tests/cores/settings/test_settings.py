@@ -42,6 +42,7 @@ def test_each_variable_sets_its_setting(kind: Settings, monkeypatch: pytest.Monk
     by_field = {
         "log_level": "ERROR",
         "dtype": "float16",
+        "precision": "exact",
         "otel_endpoint": "http://h",
         "database_url": "sqlite:///x",
         "max_bodies_bytes": str(2**40),
