@@ -43,6 +43,7 @@ def test_each_variable_sets_its_setting(kind: Settings, monkeypatch: pytest.Monk
         "log_level": "ERROR",
         "dtype": "float16",
         "precision": "exact",
+        "compiled": "false",
         "otel_endpoint": "http://h",
         "database_url": "sqlite:///x",
         "max_bodies_bytes": str(2**40),
