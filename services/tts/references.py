@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from comps.cores.audio.clips import transcript_beside
 from comps.cores.audio.references import AudioRoot
 from comps.cores.errors import InvalidOption
 from comps.cores.proto.speech import GatewayFields
 from comps.cores.proto.transfer import GatewayTransferRequest
-from services.tts.voices import NamedVoice, Voices, transcript_beside
+from services.tts.voices import NamedVoice, Voices
 
 
 @dataclass(frozen=True)

@@ -10,17 +10,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
+from comps.cores.audio.clips import CLIP_SUFFIXES, transcript_beside
 from comps.cores.audio.decoding import ClipLimits, decode
-from comps.cores.audio.references import is_inside, read_regular
-from comps.cores.errors import InputError, InvalidAudio, InvalidOption, VoiceExists, VoiceUnknown
+from comps.cores.audio.references import is_inside
+from comps.cores.errors import InvalidAudio, InvalidOption, VoiceExists, VoiceUnknown
 from comps.cores.proto.voices import VoiceView
 
 WELL_FORMED_NAME = re.compile(r"\w[\w .-]{0,63}")
-CLIP_SUFFIXES = frozenset({".wav", ".flac", ".mp3", ".ogg", ".opus"})
 FOLDER = "voices"
 FACTS_FILE = "voice.json"
 DEFAULT = "default"
-MAX_TRANSCRIPT_BYTES = 65_536
 MAGIC = {b"RIFF": "audio/wav", b"fLaC": "audio/flac", b"OggS": "audio/ogg"}
 
 
@@ -172,17 +171,6 @@ class Voices:
             except InvalidAudio:
                 self._seconds[key] = None
         return self._seconds[key]
-
-
-def transcript_beside(clip: Path) -> str | None:
-    """What `clip.txt` beside `clip.wav` says that the clip says."""
-    try:
-        path = clip.with_suffix(".txt").resolve(strict=True)
-        if not is_inside(clip.parent, path):
-            return None
-        return read_regular(path, MAX_TRANSCRIPT_BYTES).decode("utf-8").strip()[:2_000] or None
-    except (InputError, OSError, RuntimeError, UnicodeDecodeError):
-        return None
 
 
 def _read(folder: Path) -> NamedVoice | None:
