@@ -102,14 +102,14 @@ CASES = [(code, name) for code in LANGUAGES for name in (LONG if code == "en" el
 def test_twenty_thousand_characters_take_linear_time(language: str, name: str) -> None:
     def seconds(characters: int) -> float:
         text = (LONG[name] * characters)[:characters]
-        tries = []
-        for _ in range(3):  # the least of three: a busy machine adds time, it takes none away
-            began = time.thread_time()
-            check(text, f"all_{language}" if language != "en" else "en", "v2")
-            tries.append(time.thread_time() - began)
-        return min(tries)
+        began = time.thread_time()
+        check(text, f"all_{language}" if language != "en" else "en", "v2")
+        return time.thread_time() - began
 
     seconds(100)
-    short, long = seconds(4_000), seconds(20_000)
-    assert long < 25 * max(short, 0.05)  # five times the characters; quadratic would be 25 times
-    assert long < 20
+    # A busy machine adds time and takes none away: what is slow is measured again before it is believed.
+    for _ in range(3):
+        short, long = seconds(4_000), seconds(20_000)
+        if long < min(20, 25 * max(short, 0.05)):  # five times the characters; quadratic would be 25 times
+            return
+    pytest.fail(f"4,000 characters take {short:.2f} s, 20,000 take {long:.2f} s")
