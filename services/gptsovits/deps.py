@@ -6,6 +6,7 @@ from fastapi import Depends, Request
 
 from comps.cores.proto.problems import Problem
 from comps.cores.web.openapi import AUDIO_CONTENT, also_as_json
+from services.gptsovits.doors.models import DoorModels
 from services.gptsovits.doors.voices import DoorVoices
 from services.gptsovits.speech import Speech
 
@@ -30,5 +31,11 @@ def _voices(request: Request) -> DoorVoices:
     return voices
 
 
+def _models(request: Request) -> DoorModels:
+    models: DoorModels = request.app.state.door_models
+    return models
+
+
 SpeechDep = Annotated[Speech, Depends(_speech)]
 VoicesDep = Annotated[DoorVoices, Depends(_voices)]
+ModelsDep = Annotated[DoorModels, Depends(_models)]

@@ -1,5 +1,7 @@
 """From settings to a running engine: the one file of this service that knows torch."""
 
+from pathlib import Path
+
 import torch
 
 from comps.cores.errors import InvalidOption
@@ -44,8 +46,18 @@ def load_engine(settings: GptSovitsSettings) -> LoadedModel:
         compiled=settings.compiled,
     )
     engine = Engine(models, config=config)
-    others = Neighbours(models, source.models_folder)
+    others = Neighbours(models, source.models_folder, first=_files_of(model, source, models))
     return LoadedModel(engine, health_of(model), device.name, device.dtype_name, others)
+
+
+def _files_of(model: Model, source: ModelSource, models: Models) -> tuple[Path, Path] | None:
+    """T2S and decoder, if the model was made of two files."""
+    if source.pair is not None:
+        return source.pair.t2s, source.pair.decoder
+    if source.is_own_form:
+        return None
+    entry = next((entry for entry in models.entries() if entry.id == model.id), None)
+    return (entry.t2s, entry.file) if entry is not None and entry.t2s is not None else None
 
 
 def _model(source: ModelSource, device: Device) -> Model:

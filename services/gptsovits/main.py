@@ -17,7 +17,8 @@ from comps.cores.keys.ring import KeyRing
 from comps.cores.web.app import create_app
 from comps.cores.web.server import built, checked, command_line, guarded, ring_of, serve
 from comps.cores.web.tracing import Tracing, tracing_to
-from services.gptsovits.doors import api, openai
+from services.gptsovits.doors import api, openai, weights
+from services.gptsovits.doors.models import DoorModels
 from services.gptsovits.doors.voices import DoorVoices
 from services.gptsovits.inference import Inference, LoadedModel
 from services.gptsovits.metrics import watch
@@ -68,7 +69,7 @@ def build_app(
 
     app = create_app(
         "GPT-SoVITS inference",
-        routers=[router, transfers_router, phonemes_router, openai.router, api.router],
+        routers=[router, transfers_router, phonemes_router, openai.router, api.router, weights.router],
         lifespan=lifespan,
         registry=registry,
         settings=settings,
@@ -78,6 +79,7 @@ def build_app(
     )
     app.state.speech = speech
     app.state.door_voices = DoorVoices(audio_root)
+    app.state.door_models = DoorModels(inference)
     app.state.settings = settings
     return app
 

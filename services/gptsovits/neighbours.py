@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+from comps.cores.errors import InvalidOption
 from comps.cores.proto.health import ModelHealth, ModelView
 from comps.gptsovits.checkpoints.assets import Asset, Assets
 from comps.gptsovits.checkpoints.loaded import Models
+from comps.gptsovits.checkpoints.switching import Switched, WeightSwitch
 from comps.gptsovits.model import Model
 from services.gptsovits.catalogue import view_of
 
@@ -12,11 +14,22 @@ from services.gptsovits.catalogue import view_of
 class Neighbours:
     """What lies in the folder of models."""
 
-    def __init__(self, models: Models, root: Path) -> None:
+    def __init__(self, models: Models, root: Path, *, first: tuple[Path, Path] | None = None) -> None:
+        """`first`: T2S and decoder of the default model, if it was made of two files."""
         self._models, self._root = models, root
+        self._switch = WeightSwitch(models, root, first=first)
 
     def health(self, model_id: str) -> ModelHealth:
         return health_of(self._models.get(model_id))
+
+    def use(self, *, t2s: str | None, decoder: str | None) -> Switched:
+        if t2s is not None and decoder is not None:
+            return self._switch.use_both(t2s, decoder)
+        if t2s is not None:
+            return self._switch.use_t2s(t2s)
+        if decoder is not None:
+            return self._switch.use_decoder(decoder)
+        raise InvalidOption("name a file of weights")
 
     def found(self) -> list[ModelView]:
         loaded = self._models.loaded_ids()

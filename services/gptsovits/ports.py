@@ -1,12 +1,15 @@
 """What this service needs of the engine: `comps.gptsovits.engine` has it, tests have a quick stand-in."""
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from comps.cores.audio.waveform import Waveform
 from comps.cores.proto.health import ModelHealth, ModelView
 from comps.gptsovits.engine.request import AudioChunk, ProfileResult, SpeechRequest, TransferRequest
 from comps.gptsovits.engine.stats import EngineStats
+
+if TYPE_CHECKING:  # it knows torch, which is imported in the loading thread alone
+    from comps.gptsovits.checkpoints.switching import Switched
 
 
 class SpeechHandle(Protocol):
@@ -38,6 +41,10 @@ class OtherModels(Protocol):
         ...
 
     def found(self) -> list[ModelView]: ...
+
+    def use(self, *, t2s: str | None, decoder: str | None) -> "Switched":
+        """Choose a model by one of its files or both. Raises what can be wrong with them."""
+        ...
 
 
 class SpeechEngine(Protocol):

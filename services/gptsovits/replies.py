@@ -18,6 +18,7 @@ from comps.cores.proto import frames
 from comps.cores.proto.health import ModelHealth
 from comps.cores.proto.speech import VoiceFields
 from comps.cores.web.streaming import AudioStream, primed, unless_gone
+from services.gptsovits.doors.errors import is_api_v2
 from services.gptsovits.ports import SpeechHandle
 from services.gptsovits.speakers import Speaker
 from services.gptsovits.speech import encoded, framed, whole
@@ -57,7 +58,7 @@ async def audio_of(
 
 
 def _media_type(request: Request, body: VoiceFields) -> str:
-    if body.response_format is AudioFormat.PCM and getattr(request.state, "is_api_v2", False):
+    if body.response_format is AudioFormat.PCM and is_api_v2(request):
         return "audio/raw"  # its own name, which its clients look for
     return body.response_format.media_type
 

@@ -13,8 +13,8 @@ from comps.cores.proto.speakers import ProcessReply, SpeakerView
 from comps.cores.proto.speech import ProcessRequest, SpeechFields, SpeechRequest
 from comps.cores.web.bodies import Uploads, body_schema, read_body, read_query
 from services.gptsovits.catalogue import models_found
-from services.gptsovits.deps import API_V2_ERRORS, AUDIO, ERRORS, SpeechDep
-from services.gptsovits.doors.errors import note_api_v2
+from services.gptsovits.deps import API_V2_ERRORS, AUDIO, ERRORS, ModelsDep, SpeechDep
+from services.gptsovits.doors.errors import is_api_v2, note_api_v2
 from services.gptsovits.replies import audio_of
 from services.gptsovits.speakers import Speaker
 from services.gptsovits.speech import Speech
@@ -79,16 +79,17 @@ async def process(request: Request, speech: SpeechDep) -> Response:
     responses={**AUDIO, **ERRORS, **API_V2_ERRORS},
     openapi_extra=body_schema(SpeechRequest, files=FILES),
 )
-async def tts(request: Request, speech: SpeechDep) -> Response:
+async def tts(request: Request, speech: SpeechDep, models: ModelsDep) -> Response:
     """The text, spoken by the speaker or in the voice of the clip."""
     body, uploads = await read_body(request, SpeechRequest, note=note_api_v2)
-    return await speak(request, speech, body, uploads)
+    return await speak(request, speech, models.given(body) if is_api_v2(request) else body, uploads)
 
 
 @router.get("/tts", responses={**AUDIO, **ERRORS, **API_V2_ERRORS})
-async def tts_by_query(request: Request, speech: SpeechDep) -> Response:
+async def tts_by_query(request: Request, speech: SpeechDep, models: ModelsDep) -> Response:
     """The same with the fields in the query, as the reference project's clients ask."""
-    return await speak(request, speech, read_query(request, SpeechRequest, note=note_api_v2))
+    body = read_query(request, SpeechRequest, note=note_api_v2)
+    return await speak(request, speech, models.given(body) if is_api_v2(request) else body)
 
 
 @router.get("/speakers/{speaker_id}", responses=ERRORS)

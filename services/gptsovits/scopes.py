@@ -17,6 +17,6 @@ RULES = (
     rule(Scope.SPEAK, r"/|/v1/audio/speech"),
     # Profiles are made of what a speaker may send anyway, and the gateway moves them about.
     rule(Scope.SPEAK, r"/speakers/[^/]+", "PUT", "DELETE"),
-    # They change the voice that everybody else is given who names none.
-    rule(Scope.ADMIN, r"/change_refer|/set_refer_audio"),
+    # They change the voice, or the model, that everybody else is given who names none.
+    rule(Scope.ADMIN, r"/change_refer|/set_refer_audio|/set_gpt_weights|/set_sovits_weights|/set_model"),
 )

@@ -62,7 +62,9 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class _File:
+class WeightFile:
+    """A file of weights: what it is, or why that cannot be told."""
+
     path: Path
     detected: Detected | None
     problem: str | None = None
@@ -73,11 +75,11 @@ class Scanner:
     """Looks into a folder. Files that have not changed since the last look are not opened again."""
 
     root: Path
-    _known: dict[Path, tuple[int, int, _File]] = field(default_factory=dict)
+    _known: dict[Path, tuple[int, int, WeightFile]] = field(default_factory=dict)
 
     def scan(self) -> list[Entry]:
         """Every model under the folder, by name. A file that cannot be read is listed with its problem."""
-        files = [self._look(path) for path in self._paths()]
+        files = self.files()
         own = [f for f in files if _kind(f) is Kind.MODEL]
         decoders = [f for f in files if _kind(f) in (Kind.DECODER, Kind.LORA)]
         t2s = [f for f in files if _kind(f) is Kind.T2S]
@@ -88,6 +90,27 @@ class Scanner:
         entries += _without_decoder(t2s, entries, self.root)
         entries += [Entry(f.path.stem, None, f.path, problem=f.problem) for f in broken]
         return sorted(_distinct(entries, self.root), key=lambda entry: entry.id.lower())
+
+    def files(self) -> list[WeightFile]:
+        """Every file of weights under the folder that is not shared by all models."""
+        return [self._look(path) for path in self._paths()]
+
+    def paired(self, t2s: Path, decoder: Path) -> Entry:
+        """The model of these two files, which need not be each other's.
+
+        Raises `CheckpointError` if one of them cannot be read, or they do not fit.
+        """
+        file = self._look(decoder)
+        if file.detected is None:
+            raise CorruptCheckpoint(file.problem or decoder.name)
+        entry = self._pair(file, [self._look(t2s)], [], Assets(self.root), partner=t2s)
+        if entry.problem is not None:
+            raise CorruptCheckpoint(entry.problem)
+        if entry.t2s is None:
+            raise CorruptCheckpoint(
+                f"{t2s.name} and {decoder.name} are no pair: the decoder is of {entry.version}"
+            )
+        return replace(entry, id=f"{decoder.stem}+{t2s.stem}")
 
     def _paths(self) -> Iterable[Path]:
         if not self.root.is_dir():
@@ -103,25 +126,25 @@ class Scanner:
             if not in_shared and path.is_file():
                 yield path
 
-    def _look(self, path: Path) -> _File:
+    def _look(self, path: Path) -> WeightFile:
         try:
             stat = path.stat()
         except OSError as error:  # gone since the folder was listed
-            return _File(path, None, f"{path.name} cannot be read: {error.strerror}")
+            return WeightFile(path, None, f"{path.name} cannot be read: {error.strerror}")
         known = self._known.get(path)
         if known is not None and known[:2] == (stat.st_size, stat.st_mtime_ns):
             return known[2]
         try:
             with open_checkpoint(path) as checkpoint:
-                found = _File(path, detect(checkpoint))
+                found = WeightFile(path, detect(checkpoint))
         except SovitsError as error:
-            found = _File(path, None, str(error))
+            found = WeightFile(path, None, str(error))
         except OSError as error:
-            found = _File(path, None, f"{path.name} cannot be read: {error.strerror}")
+            found = WeightFile(path, None, f"{path.name} cannot be read: {error.strerror}")
         self._known[path] = (stat.st_size, stat.st_mtime_ns, found)
         return found
 
-    def _own(self, file: _File, assets: Assets) -> Entry:
+    def _own(self, file: WeightFile, assets: Assets) -> Entry:
         assert file.detected is not None
         name = file.path.parent.name if file.path.stem == "model" else file.path.stem
         version = file.detected.candidates[0]
@@ -136,7 +159,16 @@ class Scanner:
         )
         return Entry(name, version, file.path, lacks=lacks)
 
-    def _pair(self, file: _File, t2s: list[_File], decoders: list[_File], assets: Assets) -> Entry:
+    def _pair(
+        self,
+        file: WeightFile,
+        t2s: list[WeightFile],
+        decoders: list[WeightFile],
+        assets: Assets,
+        *,
+        partner: Path | None = None,
+    ) -> Entry:
+        """A decoder and its T2S: `partner` if that is given, else the one that it goes with."""
         assert file.detected is not None
         entry = Entry(_name(file, decoders, self.root), None, file.path)
         entry = replace(entry, is_lora=file.detected.kind is Kind.LORA)
@@ -145,7 +177,10 @@ class Scanner:
             version = _version(file, note)
         except SovitsError as error:
             return replace(entry, problem=str(error))
-        partner = _partner(file, version, t2s, note)
+        if partner is None:
+            partner = _partner(file, version, t2s, note)
+        elif partner not in _fitting(version, t2s):
+            partner = None
         entry = replace(entry, version=version, t2s=partner)
         if _is_official(file.path):
             entry = replace(entry, id=str(version))
@@ -160,11 +195,11 @@ class Scanner:
         return replace(entry, lacks=tuple(lacks), without=without)
 
 
-def _without_decoder(t2s: list[_File], entries: list[Entry], root: Path) -> Iterator[Entry]:
+def _without_decoder(t2s: list[WeightFile], entries: list[Entry], root: Path) -> Iterator[Entry]:
     """The furthest trained T2S of every experiment that no decoder goes with, nor lies beside."""
     served = {_experiment(entry.t2s)[0] for entry in entries if entry.t2s}
     folders = {entry.file.parent for entry in entries}
-    furthest: dict[str, _File] = {}
+    furthest: dict[str, WeightFile] = {}
     for file in sorted(t2s, key=lambda file: _experiment(file.path)[1:]):
         furthest[_experiment(file.path)[0]] = file
     for experiment, file in furthest.items():
@@ -175,7 +210,7 @@ def _without_decoder(t2s: list[_File], entries: list[Entry], root: Path) -> Iter
             yield Entry(_name(file, t2s, root), None, file.path, lacks=lacks)
 
 
-def _kind(file: _File) -> Kind | None:
+def _kind(file: WeightFile) -> Kind | None:
     return file.detected.kind if file.detected is not None else None
 
 
@@ -183,7 +218,7 @@ def _is_official(path: Path) -> bool:
     return path.stem.lower() in _OFFICIAL_DECODERS
 
 
-def _name(file: _File, decoders: list[_File], root: Path) -> str:
+def _name(file: WeightFile, decoders: list[WeightFile], root: Path) -> str:
     """The folder's name if the folder is this decoder's own, else the file's."""
     folder = file.path.parent
     alone = sum(other.path.parent == folder for other in decoders) == 1
@@ -205,7 +240,7 @@ def _note(folder: Path) -> Mapping[str, str]:
     return found
 
 
-def _version(file: _File, note: Mapping[str, str]) -> Version:
+def _version(file: WeightFile, note: Mapping[str, str]) -> Version:
     """What the note says, or the file, or the folder's name as the reference project spells it."""
     assert file.detected is not None
     said = note.get("version")
@@ -223,12 +258,14 @@ def _version(file: _File, note: Mapping[str, str]) -> Version:
         ) from None
 
 
-def _partner(file: _File, version: Version, t2s: list[_File], note: Mapping[str, str]) -> Path | None:
+def _partner(
+    file: WeightFile, version: Version, t2s: list[WeightFile], note: Mapping[str, str]
+) -> Path | None:
     """The T2S of a decoder: the one noted, its neighbour, of its experiment, official, or the only one."""
     if "t2s" in note:
         named = file.path.parent / note["t2s"]
         return named if named.is_file() else None
-    fitting = [f.path for f in t2s if f.detected is not None and version in f.detected.candidates]
+    fitting = _fitting(version, t2s)
     official = OFFICIAL_T2S[version]
     if _is_official(file.path):
         return next((path for path in fitting if path.stem == official), None)
@@ -240,6 +277,10 @@ def _partner(file: _File, version: Version, t2s: list[_File], note: Mapping[str,
             return max(group, key=lambda path: _experiment(path)[1:])
     base = next((path for path in fitting if path.stem == official), None)
     return base or (fitting[0] if len(fitting) == 1 else None)
+
+
+def _fitting(version: Version, t2s: list[WeightFile]) -> list[Path]:
+    return [f.path for f in t2s if f.detected is not None and version in f.detected.candidates]
 
 
 def _experiment(path: Path) -> tuple[str, int, int]:

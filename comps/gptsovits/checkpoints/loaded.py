@@ -6,14 +6,14 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
 from comps.cores.errors import ModelNotFound, ModelNotReady
 from comps.gptsovits.checkpoints.build import load_model, load_pair
-from comps.gptsovits.checkpoints.catalog import Entry, Scanner
+from comps.gptsovits.checkpoints.catalog import Entry, Scanner, WeightFile
 from comps.gptsovits.checkpoints.shared import SharedParts
 from comps.gptsovits.model import Model
 
@@ -56,15 +56,23 @@ class Models:
         self._dropped = dropped
         self._scanner = Scanner(self._root)
         self._shared = SharedParts()
+        self._mixed: dict[tuple[Path, Path], Entry] = {}
         self._held: OrderedDict[str, _Held] = OrderedDict()  # the least recently used first
         self._loading: dict[str, Future[Model]] = {}
         self._lock = threading.Lock()
         self._scan_lock = threading.Lock()
 
     def entries(self) -> list[Entry]:
-        """What is in the folder now."""
+        """What is in the folder now, and the pairs of its files that were asked for."""
         with self._scan_lock:
-            return self._scanner.scan()
+            found = self._scanner.scan()
+            mixed = [entry for files, entry in self._mixed.items() if all(file.is_file() for file in files)]
+        return found + mixed
+
+    def files(self) -> list[WeightFile]:
+        """The files of weights in the folder now."""
+        with self._scan_lock:
+            return self._scanner.files()
 
     def loaded_ids(self) -> list[str]:
         """The models held: the first, then the least recently used before the others."""
@@ -115,6 +123,22 @@ class Models:
             if self._dropped is not None:
                 self._dropped(former)
         return model
+
+    def pair(self, t2s: Path, decoder: Path) -> Entry:
+        """The model of these two files, by whose id `get` loads it; a new one if they are not each other's.
+
+        Raises `CheckpointError` if they do not fit.
+        """
+        entries = self.entries()
+        known = next((entry for entry in entries if entry.files == (t2s, decoder)), None)
+        if known is not None:
+            return known
+        with self._scan_lock:
+            entry = self._scanner.paired(t2s, decoder)
+            taken = {other.id for other in entries} | {other.id for other in self._mixed.values()}
+            while entry.id in taken:
+                entry = replace(entry, id=f"{entry.id}-2")
+            return self._mixed.setdefault((t2s, decoder), entry)
 
     def drop(self, model_id: str) -> None:
         """Lets go of a model, if it is held."""

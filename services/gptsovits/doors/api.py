@@ -15,7 +15,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from comps.cores.errors import InvalidOption
 from comps.cores.proto.speech import SpeechRequest
 from comps.cores.web.bodies import json_object, query_fields
-from services.gptsovits.deps import SpeechDep, VoicesDep
+from services.gptsovits.deps import ModelsDep, SpeechDep, VoicesDep
 from services.gptsovits.doors.errors import as_api_v2, as_old_api
 from services.gptsovits.doors.voices import DoorVoice, DoorVoices
 from services.gptsovits.routes import speak
@@ -54,18 +54,18 @@ async def speakers(voices: VoicesDep) -> list[dict[str, str]]:
 
 
 @router.post("/")
-async def speak_body(request: Request, speech: SpeechDep, voices: VoicesDep) -> Response:
+async def speak_body(request: Request, speech: SpeechDep, voices: VoicesDep, models: ModelsDep) -> Response:
     fields = await json_object(request)
     if "target_voice" in fields or "ref_audio_path" in fields:
         request.state.error_form = as_api_v2
     body = await asyncio.to_thread(understood, fields, voices)
-    return await speak(request, speech, body)
+    return await speak(request, speech, models.given(body))
 
 
 @router.get("/")
-async def speak_query(request: Request, speech: SpeechDep, voices: VoicesDep) -> Response:
+async def speak_query(request: Request, speech: SpeechDep, voices: VoicesDep, models: ModelsDep) -> Response:
     body = await asyncio.to_thread(understood, query_fields(request), voices)
-    return await speak(request, speech, body)
+    return await speak(request, speech, models.given(body))
 
 
 @router.post("/change_refer")

@@ -33,6 +33,10 @@ def note_api_v2(request: Request, fields: dict[str, Any]) -> None:
         request.state.is_api_v2 = True
 
 
+def is_api_v2(request: Request) -> bool:
+    return getattr(request.state, "is_api_v2", False)
+
+
 def _status(problem: Problem) -> int:
     return problem.status if problem.status >= 500 or problem.status in KEPT else 400
 
