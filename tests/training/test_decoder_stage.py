@@ -45,10 +45,18 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
             tokens[file] = random.integers(0, 32, int(SECONDS * 25) - 1)
     (folder / "corpus" / "metadata.jsonl").write_text("\n".join(json.dumps(r) for r in rows), "utf-8")
     items = read_items(folder / "corpus")
-    save_tokens(folder / "tokens.npz", items, [tokens[item.file] for item in items])
+    save_tokens(folder / "tokens.npz", {item.file: tokens[item.file] for item in items})
     frames = int(SECONDS * 100) - 2
     states = [np.linspace(0, len(chain_of(i.phones).phones) - 1, frames).round() for i in items]
-    save_states(folder / "alignment.npz", items, [s.astype(np.int64) for s in states])
+    (folder / "t2s").mkdir()
+    save_tokens(
+        folder / "t2s" / "tokens-1.25.npz",
+        {file: random.integers(0, 32, int(SECONDS / 1.25 * 25) + 15) for file in tokens},
+    )
+    save_states(
+        folder / "alignment.npz",
+        {item.file: row.astype(np.int64) for item, row in zip(items, states, strict=True)},
+    )
     codebook = {"quantizer.codebook": torch.randn(32, 16), "quantizer.project.bias": torch.zeros(16)}
     save_file(
         {**codebook, "quantizer.project.weight": torch.randn(16, 24, 2)}, folder / "codebook.safetensors"
@@ -83,8 +91,9 @@ def test_both_halves_train_resume_and_leave_what_the_next_stage_needs(work: Path
     assert np.isfinite([[row["divergence"], row["surprise"]] for row in rows]).all()
     assert (work / "logs" / "prior.png").exists()
 
-    run(joint, work, "--steps", "2", "--save-every", "2", "--tokens", "16", "--frames", "12")
-    run(joint, work, "--steps", "3", "--save-every", "2", "--tokens", "16", "--frames", "12")
+    few = ("--tokens", "16", "--frames", "12", "--save-every", "2")
+    run(joint, work, "--steps", "2", *few, "--factors")
+    run(joint, work, "--steps", "3", *few, "--factors", "1.25")
     assert [row["step"] for row in figures(work, "joint")] == [1, 2, 3]
     assert np.isfinite(
         [[row["mel"], row["divergence"], row["deceive"]] for row in figures(work, "joint")]
@@ -93,6 +102,16 @@ def test_both_halves_train_resume_and_leave_what_the_next_stage_needs(work: Path
     last = torch.load(work / "decoder" / "joint.pt", weights_only=True)["model"]
     moved = {name for name, value in halves.state_dict().items() if not value.equal(last[name])}
     assert {name.split(".")[0] for name in moved} == {"style_encoder", "prior", "flow", "vocoder"}
+
+
+def test_a_voice_played_faster_is_another_voice_with_what_belongs_to_it(work: Path) -> None:
+    once, twice = prior.load_pairs(work / "corpus", work), prior.load_pairs(work / "corpus", work, [1.25])
+    assert set(twice.voices) == set(once.voices) | {f"{name}@1.25" for name in once.voices}
+    for name, members in once.voices.items():
+        for slow, quick in zip(members, twice.voices[f"{name}@1.25"], strict=True):
+            assert twice.sounds.seconds(quick) == pytest.approx(once.sounds.seconds(slow) / 1.25, abs=0.01)
+            assert len(twice.latents.of(quick)) // 2 == pytest.approx(len(twice.pieces[quick].tokens), abs=1)
+            assert np.array_equal(twice.pieces[quick].phonemes, once.pieces[slow].phonemes)
 
 
 def test_the_divergence_of_a_standard_normal_from_itself_is_zero() -> None:

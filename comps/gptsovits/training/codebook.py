@@ -140,13 +140,13 @@ def phones_of_tokens(tokens: NDArray[np.int64], phone_of_token: NDArray[np.int64
     return [int(p) for p in row[np.flatnonzero(np.diff(row, prepend=-1))] if p != 0]
 
 
-def save_tokens(path: Path, items: list[Item], tokens: list[NDArray[np.int64]]) -> None:
-    """Keep tokens of `items`: `files` [n], all `tokens` in a row, `lengths` [n]."""
+def save_tokens(path: Path, tokens: dict[str, NDArray[np.int64]]) -> None:
+    """Keep the tokens of each file of the corpus: `files` [n], all `tokens` in a row, `lengths` [n]."""
     np.savez_compressed(
         path,
-        files=np.array([item.file for item in items]),
-        tokens=np.concatenate(tokens).astype(np.int16),
-        lengths=np.array([len(t) for t in tokens]),
+        files=np.array(list(tokens)),
+        tokens=np.concatenate(list(tokens.values())).astype(np.int16),
+        lengths=np.array([len(t) for t in tokens.values()]),
     )
 
 
@@ -184,7 +184,8 @@ def main(arguments: list[str] | None = None) -> None:
     )
     nearest = _nearest(mapped, codebook)[0].numpy()
     tokens = np.split(nearest, np.cumsum([len(p) for p in pooled])[:-1])
-    save_tokens(options.work / "tokens.npz", items, tokens)
+    files = [item.file for item in items]
+    save_tokens(options.work / "tokens.npz", dict(zip(files, tokens, strict=True)))
     assert classes.max() < N_CLASSES
     share, phone_of_token = purity(nearest, phone_of_class()[classes])
     np.savez(options.work / "token_phones.npz", phones=np.resize(phone_of_token, options.bins))

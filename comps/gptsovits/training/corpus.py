@@ -144,6 +144,9 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("--voices", type=int, default=280)
     parser.add_argument("--per-voice", type=int, default=9)
+    parser.add_argument(
+        "--add", action="store_true", help="make voices beside those of a corpus that was made elsewhere"
+    )
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args(arguments)
@@ -151,11 +154,11 @@ def main(arguments: list[str] | None = None) -> None:
     done: set[str] = set()
     if metadata.exists():
         done = {json.loads(line)["file"] for line in metadata.read_text("utf-8").splitlines()}
-        if not any(file.startswith("v") for file in done):
-            print(f"{options.corpus} is a corpus made elsewhere: left as it is")
+        if not options.add and not any(file.startswith("v") for file in done):
+            print(f"{options.corpus} is a corpus made elsewhere: left as it is (--add adds to it)")
             return
     total = options.voices * options.per_voice
-    if len(done) >= total:
+    if sum(file.startswith("v") for file in done) >= total:
         return
     kokoro = Kokoro(options.threads)
     everything = plan(

@@ -215,10 +215,11 @@ def main(arguments: list[str] | None = None) -> None:
     items, test = train_items(options.corpus), heldout_items(options.corpus)
     sounds = load_sounds(items, options.work / "cache" / "train")
     test_sounds = load_sounds(test, options.work / "cache" / "heldout")
+    files = [item.file for item in items]
     chains = [chain_of(item.phones) for item in items]
     labels = options.work / "alignment.npz"
     if not labels.exists():
-        save_states(labels, items, flat_start(sounds, chains, rounds=options.rounds))
+        save_states(labels, dict(zip(files, flat_start(sounds, chains, rounds=options.rounds), strict=True)))
     alignments = load_alignments(labels, items)
 
     device = options.device
@@ -270,7 +271,7 @@ def main(arguments: list[str] | None = None) -> None:
         teacher.encoder.save_pretrained(folder)
         log.draw()
         if epoch in options.realign_after or epoch == options.epochs:
-            save_states(labels, items, realign(teacher, sounds, chains, device))
+            save_states(labels, dict(zip(files, realign(teacher, sounds, chains, device), strict=True)))
             alignments = load_alignments(labels, items)
     if epoch >= options.epochs:
         heads = {k: v for k, v in teacher.state_dict().items() if not k.startswith("encoder.")}

@@ -135,13 +135,20 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--tokens", type=int, default=72, help="tokens of a crop, 25 a second")
     parser.add_argument("--frames", type=int, default=24, help="latent frames that are heard, 50 a second")
     parser.add_argument("--rate", type=float, default=2e-4)
+    parser.add_argument(
+        "--factors",
+        type=float,
+        nargs="*",
+        default=[1.12],
+        help="tempos of `t2s` at which every voice is heard once more, as another",
+    )
     parser.add_argument("--report", type=int, default=50)
     parser.add_argument("--save-every", type=int, default=250)
     options = parser.parse_args(arguments)
     start(options)
     clock = Clock(options.minutes)
     path = options.work / "decoder" / "joint.pt"
-    pairs: Pairs = load_pairs(options.corpus, options.work)
+    pairs: Pairs = load_pairs(options.corpus, options.work, options.factors)
     decoder, _ = joined_halves(options.work)
     state = load_checkpoint(path)
     step = 0 if state is None else int(state["step"])

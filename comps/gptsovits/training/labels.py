@@ -58,19 +58,24 @@ class Alignment:
         )
 
 
-def save_states(path: Path, items: list[Item], states: list[NDArray[np.int64]]) -> None:
-    """Keep the chain states of `items`."""
+def save_states(path: Path, states: dict[str, NDArray[np.int64]]) -> None:
+    """Keep the chain states of each file of the corpus."""
     np.savez_compressed(
         path,
-        files=np.array([item.file for item in items]),
-        states=np.concatenate(states).astype(np.int16),
-        lengths=np.array([len(s) for s in states]),
+        files=np.array(list(states)),
+        states=np.concatenate(list(states.values())).astype(np.int16),
+        lengths=np.array([len(s) for s in states.values()]),
     )
+
+
+def load_states(path: Path) -> dict[str, NDArray[np.int64]]:
+    """Chain states of each file, as kept by `save_states`."""
+    with np.load(path) as stored:
+        pieces = np.split(stored["states"].astype(np.int64), np.cumsum(stored["lengths"])[:-1])
+        return dict(zip(stored["files"].tolist(), pieces, strict=True))
 
 
 def load_alignments(path: Path, items: list[Item]) -> list[Alignment]:
     """Alignments of `items` as kept by `save_states`; KeyError for an utterance that is not there."""
-    with np.load(path) as stored:
-        pieces = np.split(stored["states"].astype(np.int64), np.cumsum(stored["lengths"])[:-1])
-        by_file = dict(zip(stored["files"].tolist(), pieces, strict=True))
-    return [Alignment(item.phones, by_file[item.file]) for item in items]
+    states = load_states(path)
+    return [Alignment(item.phones, states[item.file]) for item in items]

@@ -30,6 +30,7 @@ from comps.gptsovits.text.symbols import symbol_table
 from comps.gptsovits.training.autoencoder import Autoencoder, load_mels, mel_starts
 from comps.gptsovits.training.averages import Average
 from comps.gptsovits.training.codebook import load_tokens
+from comps.gptsovits.training.content import HOP_SAMPLES
 from comps.gptsovits.training.labels import Alignment, load_alignments
 from comps.gptsovits.training.pieces import Piece, TokenUtterance
 from comps.gptsovits.training.progress import (
@@ -42,8 +43,8 @@ from comps.gptsovits.training.progress import (
     start,
 )
 from comps.gptsovits.training.sizes import HOP_LENGTH, LATENT_CHANNELS, N_FFT, SAMPLE_RATE, decoder_config
-from comps.gptsovits.training.sounds import Sounds, load_sounds
-from comps.gptsovits.training.split import Item, is_for_training, read_items
+from comps.gptsovits.training.sounds import CONTENT_RATE, Sounds, load_sounds
+from comps.gptsovits.training.split import Item, faster, is_for_training, read_items
 
 FRAMES_PER_TOKEN = 2
 WRONG_TOKENS = 0.04  # share replaced at random: T2S will err too
@@ -109,8 +110,9 @@ def load_latents(sounds: Sounds, cache: Path, autoencoder: Path) -> Latents:
     path, starts = cache / "latents.npz", mel_starts(sounds)
     if path.exists():
         with np.load(path) as stored:
-            if float(stored["mark"]) == mark:
-                return Latents(stored["values"], starts)
+            values = stored["values"]
+            if float(stored["mark"]) == mark and len(values) == starts[-1]:  # nor may the corpus have grown
+                return Latents(values, starts)
     mels = load_mels(sounds, cache)
     pieces = []
     for i in tqdm(range(len(sounds)), desc="latents"):
@@ -149,7 +151,7 @@ class Pairs:
         for i, item in enumerate(items):
             if is_for_training(item):
                 own = tokens[item.file]
-                utterance = TokenUtterance(item.phones, alignments[item.file], own, len(own), 1.0)
+                utterance = TokenUtterance(item.phones, alignments[item.file], own, len(own), item.factor)
                 self.pieces[i] = utterance.piece()
                 self.voices.setdefault(item.speaker, []).append(i)
         self.n_bins = 1 + max(int(t.max()) for t in tokens.values())
@@ -293,16 +295,29 @@ def new_decoder(work: Path) -> VitsDecoder:
     return decoder
 
 
-def load_pairs(corpus: Path, work: Path) -> Pairs:
-    """What the stages before left in the work folder, as targets and references."""
-    items = read_items(corpus)
-    sounds = load_sounds(items, work / "cache", rate=SAMPLE_RATE)
-    latents = load_latents(sounds, work / "cache", work / "decoder" / "autoencoder.pt")
-    heard = [item for item in items if is_for_training(item)]
+def load_pairs(corpus: Path, work: Path, factors: Sequence[float] = ()) -> Pairs:
+    """What the stages before left in the work folder, as targets and references.
+
+    Each of `factors` adds every voice once more, played so much faster, with the tokens `t2s` keeps of it.
+    """
+    everything = read_items(corpus)
+    heard = [item for item in everything if is_for_training(item)]
+    tokens = load_tokens(work / "tokens.npz")
     alignments = dict(
         zip([i.file for i in heard], load_alignments(work / "alignment.npz", heard), strict=True)
     )
-    return Pairs(items, sounds, latents, load_tokens(work / "tokens.npz"), alignments)
+    items = [*everything]
+    for factor in factors:
+        kept = load_tokens(work / "t2s" / f"tokens-{factor:g}.npz")
+        for item in heard:
+            quick = faster(item, factor)
+            n_samples = int(item.seconds * CONTENT_RATE / factor)
+            tokens[quick.file] = kept[item.file][: (n_samples // HOP_SAMPLES - 1) // 2]  # not its silent tail
+            alignments[quick.file] = alignments[item.file]
+            items.append(quick)
+    sounds = load_sounds(items, work / "cache", rate=SAMPLE_RATE)
+    latents = load_latents(sounds, work / "cache", work / "decoder" / "autoencoder.pt")
+    return Pairs(items, sounds, latents, tokens, alignments)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -55,6 +55,8 @@ def load_sounds(items: list[Item], cache: Path, *, rate: int = CONTENT_RATE) -> 
     pieces, starts = [], [0]
     for item in tqdm(items, desc=f"decoding at {rate} Hz", unit="file"):
         mono = read_mono(item.path, rate)
+        if item.factor != 1.0:
+            mono = np.asarray(soxr.resample(mono, rate * item.factor, rate), np.float32)
         pieces.append(np.clip(np.round(mono * 32767.0), -32768, 32767).astype(np.int16))
         starts.append(starts[-1] + len(mono))
     np.save(array, np.concatenate(pieces))

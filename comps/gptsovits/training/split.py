@@ -6,12 +6,13 @@ carry about. Whole voices are held out (about one in fifteen), and whole sentenc
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 VOICES_HELD_OUT = 15  # one in so many
 SENTENCES_HELD_OUT = 50
+FASTER = "@"  # in names: what follows is the factor
 
 
 @dataclass(frozen=True)
@@ -24,11 +25,23 @@ class Item:
     text: str
     phones: tuple[str, ...]  # "HH ER1" per word, or a punctuation mark
     seconds: float
+    factor: float = 1.0  # how much faster than recorded it is played
 
 
 def is_held_out(speaker: str) -> bool:
-    """Whether training must not hear this voice."""
-    return _hash(f"sovits-serve/{speaker}") % VOICES_HELD_OUT == 0
+    """Whether training must not hear this voice, nor any other that was made of it by playing it faster."""
+    return _hash(f"sovits-serve/{speaker.partition(FASTER)[0]}") % VOICES_HELD_OUT == 0
+
+
+def faster(item: Item, factor: float) -> Item:
+    """The utterance played `factor` times as fast: pitch and formants move along, so it is another voice."""
+    return replace(
+        item,
+        file=f"{item.file}{FASTER}{factor:g}",
+        speaker=f"{item.speaker}{FASTER}{factor:g}",
+        seconds=item.seconds / factor,
+        factor=factor,
+    )
 
 
 def is_sentence_held_out(text: str) -> bool:

@@ -9,7 +9,7 @@ on from.
 
 import json
 from collections import defaultdict
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -86,6 +86,21 @@ def collate(examples: list[Example], end_token: int, noise: float, rng: np.rando
     )
 
 
+@torch.no_grad()
+def misled(model: T2S, rows: Rows, share: float, temperature: float = 0.7) -> Rows:
+    """The batch with tokens replaced by what the model itself would have said there.
+
+    At inference every token follows the model's own, and from small mistakes it drifts: sounds are rushed,
+    words skipped. So some rows are read with hardly any of their tokens replaced, some with `2 * share` of
+    them; what is to be predicted stays the truth.
+    """
+    logits = model(rows.phonemes, None, rows.tokens, rows.n_phonemes)[:, :-1, :-1].float()  # no end
+    said = torch.distributions.Categorical(logits=logits / temperature).sample()
+    shares = 2 * share * torch.rand(len(said), 1, device=said.device)
+    replaced = torch.rand(said.shape, device=said.device) < shares
+    return replace(rows, tokens=torch.where(replaced, said, rows.tokens))
+
+
 def guided_forward(model: T2S, rows: Rows, guided: tuple[int, ...]) -> tuple[Tensor, Tensor]:
     """Logits [B, S + 1, V] as `T2S.forward` gives them, and what the guided heads look at.
 
@@ -151,12 +166,12 @@ def tokens_at(
     if path.exists():
         return load_tokens(path)
     tokenizer = Tokenizer(work, device=device)
-    tokens = []
-    for i in tqdm(range(len(items)), desc=f"tokens at {factor:g}"):
-        tokens.append(tokenizer.encode(resampled(sounds.waveform(i), factor), tail=PROMPT_TAIL_SAMPLES))
+    tokens = {}
+    for i, item in enumerate(tqdm(items, desc=f"tokens at {factor:g}")):
+        tokens[item.file] = tokenizer.encode(resampled(sounds.waveform(i), factor), tail=PROMPT_TAIL_SAMPLES)
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_tokens(path, items, tokens)
-    return load_tokens(path)
+    save_tokens(path, tokens)
+    return tokens
 
 
 def resampled(waveform: NDArray[np.float32], factor: float) -> NDArray[np.float32]:
@@ -219,6 +234,9 @@ def main(arguments: list[str] | None = None) -> None:
         help="built into the saved weights: what sampling at temperature 1 amounts to",
     )
     parser.add_argument("--noise", type=float, default=0.05)
+    parser.add_argument(
+        "--own-tokens", type=float, default=0.25, help="mean share of the tokens read that the model made up"
+    )
     parser.add_argument("--save-every", type=int, default=100)
     parser.add_argument("--factors", type=float, nargs="*", default=list(FACTORS))
     options = parser.parse_args(arguments)
@@ -269,6 +287,7 @@ def main(arguments: list[str] | None = None) -> None:
         rows = collate(examples, config.end_token, options.noise, rng)
         rows = Rows(**{name: value.to(device) for name, value in vars(rows).items()})
         with torch.autocast(device.split(":")[0], torch.bfloat16):
+            rows = misled(model, rows, options.own_tokens)
             loss, report = loss_of(model, rows, guided, guidance=options.guidance)
         optimizer.zero_grad()
         loss.backward()
