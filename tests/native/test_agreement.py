@@ -50,7 +50,7 @@ def spoken(text: str) -> tuple[Tensor, Tensor, Tensor]:
 def repeated(t2s: T2S, library: native.Library, kind: Kind, text: str) -> Tensor:
     """Logits of a packed network that is told the same tokens."""
     phonemes, tokens, _ = spoken(text)
-    cache = native.PackedCache(t2s.config, 1, len(phonemes) + N_TOKENS, kind=min(kind, Kind.BFLOAT16))
+    cache = native.PackedCache(t2s.config, 1, len(phonemes) + N_TOKENS, kind=kind)
     step = native.CompiledStep(t2s, cache, library)
     with torch.inference_mode():
         first = t2s.prefill(phonemes, None, torch.zeros(0, dtype=torch.long), cache, 0)

@@ -7,10 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import torch
 
 from comps.gptsovits.cli import FAILED, main
 from comps.gptsovits.native import build
-from comps.gptsovits.native.library import Library, open_library
+from comps.gptsovits.native.library import Kind, Library, open_library
+from comps.gptsovits.native.linear import PackedLinear
+from comps.gptsovits.native.packing import Packed, together
 
 pytestmark = pytest.mark.skipif(build.find_compiler() is None, reason="there is no C++ compiler")
 
@@ -119,6 +122,19 @@ def test_several_may_build_at_once(tmp_path: Path) -> None:
 
 def test_the_name_changes_with_the_kind_of_processor() -> None:
     assert len({build.library_name(level) for level in build.LEVELS}) == len(build.LEVELS)
+
+
+@pytest.mark.parametrize("level", [level for level in build.levels_here() if level != build.this_level()])
+def test_lesser_processors_widen_float16_to_the_same_numbers(level: str, tmp_path: Path) -> None:
+    """Each in its own way; any of them runs here, unless this is such a processor itself."""
+    if list(build.LEVELS).index(level) < list(build.LEVELS).index(build.this_level()):
+        pytest.skip("this processor lacks what that one has")
+    library = Library(build.build_library(level, tmp_path))
+    numbers = torch.arange(-(2**15), 2**15, dtype=torch.int32).to(torch.int16).view(torch.float16).float()
+    numbers = numbers[numbers.isfinite()]
+    weight = numbers.view(-1, 64)
+    layer = PackedLinear(together([Packed.of(weight, None, Kind.FLOAT16)])[0], library)
+    assert torch.equal(layer(torch.eye(64)), weight.T)
 
 
 def test_the_command_builds_once_and_says_where(

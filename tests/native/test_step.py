@@ -7,9 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from comps.gptsovits import native
+from comps.gptsovits.native import step as steps
 from comps.gptsovits.native.library import Kind
 from comps.gptsovits.native.linear import PackedLinear
-from comps.gptsovits.native.packing import Packed, together
+from comps.gptsovits.native.packing import Packed, fits_half, together
 from comps.gptsovits.networks.t2s import T2S, KVCache, T2SConfig
 from tests.engine.small import library_or_skip
 
@@ -21,7 +22,7 @@ CONFIGS = [
     T2SConfig(n_symbols=30, vocab_size=65, dim=128, n_heads=2, ffn_dim=128, n_layers=1, bert_dim=8),
 ]
 # Of the logits' norm: what rounding of the weights and of the cache may cost.
-ERRORS = {Kind.FLOAT32: 1e-5, Kind.BFLOAT16: 2e-2, Kind.INT8: 2e-2}
+ERRORS = {Kind.FLOAT32: 1e-5, Kind.BFLOAT16: 2e-2, Kind.INT8: 2e-2, Kind.FLOAT16: 2e-2}
 
 
 @pytest.fixture(params=CONFIGS, ids=["two vectors", "one vector", "four vectors"])
@@ -57,7 +58,7 @@ def compiled(t2s: T2S, sequences: list[int], kind: Kind, *, n_threads: int = 1) 
     """The same of several sequences together, `[B, 1 + N_STEPS, V]`."""
     library, packed = library_or_skip(), copy.deepcopy(t2s)
     native.pack(packed, kind, library)
-    cache = native.PackedCache(t2s.config, len(sequences), 256, kind=min(kind, Kind.BFLOAT16))
+    cache = native.PackedCache(t2s.config, len(sequences), 256, kind=kind)
     step = native.CompiledStep(packed, cache, library, n_threads=n_threads)
     rows = range(len(sequences))
     first = [
@@ -91,6 +92,61 @@ def test_the_number_of_threads_changes_no_bit(t2s: T2S, kind: Kind) -> None:
         assert torch.equal(compiled(t2s, sequences, kind, n_threads=n_threads), alone)
 
 
+def stored_kinds(t2s: T2S) -> dict[str, Kind]:
+    layers = {f"{i}.{name}": getattr(b, name) for i, b in enumerate(t2s.blocks) for name in steps.LAYERS}
+    return {name: layer.packed.kind for name, layer in (layers | {"head": t2s.head}).items()}
+
+
+def test_weights_of_float16_are_exact_in_half_the_bytes(t2s: T2S, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same bits as with the same weights in float32, of a prefill and of steps, alone and together."""
+    t2s.half().float()
+    narrow = copy.deepcopy(t2s)
+    native.pack(narrow, Kind.FLOAT32, library_or_skip())
+    assert set(stored_kinds(narrow).values()) == {Kind.FLOAT16}
+    sequences = [0, 3, 5, 2, 7]
+    got = compiled(t2s, sequences, Kind.FLOAT32, n_threads=2)
+    monkeypatch.setattr(steps, "fits_half", lambda weight: False)
+    wide = copy.deepcopy(t2s)
+    native.pack(wide, Kind.FLOAT32, library_or_skip())
+    assert set(stored_kinds(wide).values()) == {Kind.FLOAT32}
+    assert torch.equal(compiled(t2s, sequences, Kind.FLOAT32), got)
+    assert torch.equal(compiled(t2s, sequences[:1], Kind.FLOAT32)[0], got[0])
+
+
+@pytest.mark.parametrize("number", [1 + 2**-11, 70_000.0, 2**-25, float("inf")])
+def test_one_number_that_is_none_of_float16_keeps_its_layer_in_float32(t2s: T2S, number: float) -> None:
+    t2s.half().float()
+    t2s.blocks[0].expand.weight.data[-1, -1] = number
+    native.pack(t2s, Kind.FLOAT32, library_or_skip())
+    kinds = stored_kinds(t2s)
+    assert kinds.pop("0.expand") is Kind.FLOAT32
+    assert set(kinds.values()) == {Kind.FLOAT16}
+
+
+def test_float16_that_loses_nothing_takes_the_place_of_bfloat16(t2s: T2S) -> None:
+    t2s.half().float()
+    coarse = copy.deepcopy(t2s)
+    native.pack(coarse, Kind.INT8, library_or_skip())
+    assert stored_kinds(coarse).pop("head") is Kind.FLOAT16
+    native.pack(t2s, Kind.BFLOAT16, library_or_skip())
+    assert set(stored_kinds(t2s).values()) == {Kind.FLOAT16}
+    native.pack(t2s, Kind.INT8, library_or_skip())
+    assert stored_kinds(t2s) == stored_kinds(coarse)
+
+
+def test_every_number_of_float16_is_read_as_it_is() -> None:
+    """All of them, the smallest too, which have no leading one."""
+    numbers = torch.arange(-(2**15), 2**15, dtype=torch.int32).to(torch.int16).view(torch.float16).float()
+    numbers = numbers[numbers.isfinite()]
+    assert fits_half(numbers[:, None])
+    weight = torch.zeros(len(numbers), 64)
+    weight[:, 5] = numbers
+    layer = PackedLinear(together([Packed.of(weight, None, Kind.FLOAT16)])[0], library_or_skip())
+    x = torch.zeros(1, 64)
+    x[0, 5] = 1.0
+    assert torch.equal(layer(x)[0], numbers)
+
+
 def test_a_row_that_is_full_is_an_error(t2s: T2S) -> None:
     library = library_or_skip()
     native.pack(t2s, Kind.FLOAT32, library)
@@ -120,8 +176,11 @@ def test_a_packed_layer_computes_the_layer(wide: int, narrow: int, kind: Kind) -
             assert torch.equal(layer(x[2 : 2 + n]), got[2 : 2 + n])
 
 
-def test_an_exact_network_can_be_packed_coarser_and_not_back(t2s: T2S) -> None:
+@pytest.mark.parametrize("is_half", [False, True])
+def test_an_exact_network_can_be_packed_coarser_and_not_back(t2s: T2S, is_half: bool) -> None:
     library = library_or_skip()
+    if is_half:
+        t2s.half().float()
     again = copy.deepcopy(t2s)
     native.pack(t2s, Kind.FLOAT32, library)
     native.pack(t2s, Kind.INT8, library)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from comps.gptsovits import native
@@ -19,7 +20,12 @@ BUFFER_BYTES = 1 << 28  # far more than any cache holds
 MATRIX = 1024
 N_PHONEMES = 60
 # A weight of int8 comes with its part of a scale: 4 bytes for 64.
-WEIGHT_BYTES = {native.Kind.FLOAT32: 4.0, native.Kind.BFLOAT16: 2.0, native.Kind.INT8: 1.0 + 4 / 64}
+WEIGHT_BYTES = {
+    native.Kind.FLOAT32: 4.0,
+    native.Kind.BFLOAT16: 2.0,
+    native.Kind.FLOAT16: 2.0,
+    native.Kind.INT8: 1.0 + 4 / 64,
+}
 
 
 @dataclass(frozen=True)
@@ -60,9 +66,9 @@ def roofline(model: Model, precision: Precision) -> Roofline:
     kind = KINDS[precision] if native.load_library() is not None else native.Kind.FLOAT32
     n_block_weights = config.n_layers * (4 * config.dim**2 + 2 * config.dim * config.ffn_dim)
     n_head_weights = config.dim * config.vocab_size
-    cache_kind = min(kind, native.Kind.BFLOAT16)
-    read = n_block_weights * WEIGHT_BYTES[kind] + n_head_weights * WEIGHT_BYTES[cache_kind]
-    read += _cached_numbers(config) * WEIGHT_BYTES[cache_kind]
+    cache_kind = native.Kind.FLOAT32 if kind is native.Kind.FLOAT32 else native.Kind.BFLOAT16
+    read = float(sum(_layer_bytes(layer, kind) for block in model.t2s.blocks for layer in _layers(block)))
+    read += _layer_bytes(model.t2s.head, cache_kind) + _cached_numbers(config) * WEIGHT_BYTES[cache_kind]
     return Roofline(
         token_bytes=read,
         token_flops=2.0 * (n_block_weights + n_head_weights + _cached_numbers(config)),
@@ -70,6 +76,16 @@ def roofline(model: Model, precision: Precision) -> Roofline:
         read_bytes_per_second=_reading_speed(),
         flops_per_second=_computing_speed(),
     )
+
+
+def _layers(block: nn.Module) -> list[nn.Module]:
+    return [getattr(block, name) for name in native.LAYERS]
+
+
+def _layer_bytes(layer: nn.Module, kind: native.Kind) -> float:
+    """Of weights that are to be packed as `kind`."""
+    assert isinstance(layer, nn.Linear)
+    return layer.weight.numel() * WEIGHT_BYTES[native.stored_kind(layer.weight, kind)]
 
 
 def _cached_numbers(config: T2SConfig) -> int:

@@ -66,9 +66,7 @@ class Runner:
         elif library is not None and native.suits(t2s):
             kind = KINDS[precision]
             native.pack(t2s, kind, library)
-            self._cache = native.PackedCache(
-                t2s.config, n_rows, capacity, kind=min(kind, native.Kind.BFLOAT16)
-            )
+            self._cache = native.PackedCache(t2s.config, n_rows, capacity, kind=kind)
             self._compiled = native.CompiledStep(t2s, self._cache, library, n_threads=n_threads or 1)
             if n_threads is None:
                 key = key_of(t2s.config, kind.name, torch.get_num_threads())

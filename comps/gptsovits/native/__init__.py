@@ -6,9 +6,10 @@ Optional. Where there is neither a built library nor a compiler, the engine comp
 from comps.gptsovits.native.cache import PackedCache
 from comps.gptsovits.native.drawing import Drawing, draw
 from comps.gptsovits.native.library import Kind, Library, load_library
-from comps.gptsovits.native.step import CompiledStep, pack, suits
+from comps.gptsovits.native.step import LAYERS, CompiledStep, pack, stored_kind, suits
 
 __all__ = [
+    "LAYERS",
     "CompiledStep",
     "Drawing",
     "Kind",
@@ -17,5 +18,6 @@ __all__ = [
     "draw",
     "load_library",
     "pack",
+    "stored_kind",
     "suits",
 ]

@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "vectors.h"
+#include "registers.h"
 
 // Where a head's keys and values of one row lie. Keys [N / 16][D][16], so that sixteen positions are compared
 // at once; values [N][D].
@@ -30,7 +30,7 @@ struct Memory {
         for (int d = 0; d < dim; d++) scaled[d] = query[d] * scale;
 
         int at = 0;
-        for (; at + CHAINS * LANES <= n_padded; at += CHAINS * LANES) compare<CHAINS>(scaled.data(), at, share);
+        for (; at + BLOCKS * LANES <= n_padded; at += BLOCKS * LANES) compare<BLOCKS>(scaled.data(), at, share);
         for (; at < n_padded; at += LANES) compare<1>(scaled.data(), at, share);
         for (int j = n; j < n_padded; j++) share[j] = -__builtin_inff();  // whatever lies there, if anything
 
@@ -45,38 +45,43 @@ struct Memory {
         }
         const float norm = 1.0f / sum(total);
         int d = 0;
-        for (; d + 2 * LANES <= dim; d += 2 * LANES) mix<2>(share, n, d, norm, out);
-        for (; d < dim; d += LANES) mix<1>(share, n, d, norm, out);
+        for (; d + 2 * REGISTER <= dim; d += 2 * REGISTER) mix<2>(share, n, d, norm, out);
+        for (; d < dim; d += REGISTER) mix<1>(share, n, d, norm, out);
     }
 
 private:
     static constexpr int CHAINS = 4;  // sums side by side, for each addition waits four cycles for the last
+    static constexpr int BLOCKS = REGISTER == 4 ? 2 : 4;  // of sixteen keys, as many as their sums have room
 
     // How well the keys of BLOCKS times sixteen positions match.
     template <int BLOCKS>
     void compare(const float* query, int at, float* score) const {
-        floats acc[BLOCKS] = {};
+        constexpr int PARTS = LANES / REGISTER;
+        reg acc[BLOCKS * PARTS] = {};
         const T* block = keys + long(at) * dim;
         for (int d = 0; d < dim; d++)
             for (int b = 0; b < BLOCKS; b++)
-                acc[b] = fused(load(block + (b * dim + d) * LANES), splat(query[d]), acc[b]);
-        for (int b = 0; b < BLOCKS; b++) store(score + at + b * LANES, acc[b]);
+                for (int p = 0; p < PARTS; p++) {
+                    reg& sum = acc[b * PARTS + p];
+                    sum = add_product(get(block + (b * dim + d) * LANES + p * REGISTER), spread(query[d]), sum);
+                }
+        for (int i = 0; i < BLOCKS * PARTS; i++) put(score + at + i * REGISTER, acc[i]);
     }
 
-    // VECTORS times sixteen of the values' columns, from column d on.
-    template <int VECTORS>
+    // N registers of the values' columns, from column d on.
+    template <int N>
     void mix(const float* share, int n, int d, float norm, float* out) const {
-        floats acc[CHAINS][VECTORS] = {};
+        reg acc[CHAINS][N] = {};
         auto add = [&](int chain, int j) {
-            for (int v = 0; v < VECTORS; v++)
-                acc[chain][v] =
-                    fused(load(values + long(j) * dim + d + v * LANES), splat(share[j]), acc[chain][v]);
+            for (int i = 0; i < N; i++)
+                acc[chain][i] =
+                    add_product(get(values + long(j) * dim + d + i * REGISTER), spread(share[j]), acc[chain][i]);
         };
         int j = 0;
         for (; j + CHAINS <= n; j += CHAINS)
             for (int c = 0; c < CHAINS; c++) add(c, j + c);
         for (; j < n; j++) add(0, j);
-        for (int v = 0; v < VECTORS; v++)
-            store(out + d + v * LANES, ((acc[0][v] + acc[1][v]) + (acc[2][v] + acc[3][v])) * norm);
+        for (int i = 0; i < N; i++)
+            put(out + d + i * REGISTER, ((acc[0][i] + acc[1][i]) + (acc[2][i] + acc[3][i])) * norm);
     }
 };

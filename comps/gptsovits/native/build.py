@@ -19,7 +19,7 @@ import torch
 logger = logging.getLogger(__name__)
 
 FOLDER = Path(__file__).resolve().parent
-SOURCES = ("step.cpp", "attention.h", "linear.h", "pool.h", "sampling.h", "vectors.h")
+SOURCES = ("step.cpp", "attention.h", "linear.h", "pool.h", "registers.h", "sampling.h", "vectors.h")
 BUNDLED = FOLDER / "built"  # what an image's build put there
 COMPILERS = ("c++", "g++", "clang++")
 # No contraction: where a compiler may choose to round once instead of twice, it chooses differently for one

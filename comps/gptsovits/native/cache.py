@@ -5,10 +5,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from comps.gptsovits.native.library import LANES, Kind
-from comps.gptsovits.native.packing import round_up
+from comps.gptsovits.native.packing import DTYPES, round_up
 from comps.gptsovits.networks.t2s import T2SConfig
-
-DTYPES = {Kind.FLOAT32: torch.float32, Kind.BFLOAT16: torch.bfloat16}
 
 
 class PackedCache:
@@ -19,7 +17,8 @@ class PackedCache:
     """
 
     def __init__(self, config: T2SConfig, n_rows: int, capacity: int, *, kind: Kind = Kind.FLOAT32) -> None:
-        self.kind = kind
+        """For a network that was packed as `kind`: keys and values are in bfloat16 unless exact."""
+        self.kind = kind = Kind.FLOAT32 if kind is Kind.FLOAT32 else Kind.BFLOAT16
         self.n_rows, self.capacity = n_rows, round_up(capacity, LANES)
         shape = config.n_layers, n_rows, config.n_heads, self.capacity // LANES, config.head_dim, LANES
         self.keys = torch.empty(shape, dtype=DTYPES[kind])

@@ -23,6 +23,7 @@ class Kind(IntEnum):
     FLOAT32 = 0
     BFLOAT16 = 1
     INT8 = 2
+    FLOAT16 = 3
 
 
 class LinearView(Structure):

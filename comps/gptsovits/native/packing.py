@@ -12,8 +12,18 @@ from torch.nn import functional as F
 from comps.gptsovits.native.library import GROUP, LANES, Kind, LinearView
 
 LARGEST_INT8 = 127
+PART_ROWS = 256  # of a weight at a time: most that do not fit are seen by the first
 WIDTH = 4  # vectors in a block of outputs
+DTYPES = {Kind.FLOAT32: torch.float32, Kind.BFLOAT16: torch.bfloat16, Kind.FLOAT16: torch.float16}
 ALIGNMENT = 64  # bytes: a line of the processor's caches
+
+
+def fits_half(weight: Tensor) -> bool:
+    """Whether every number is one of float16, as those of a checkpoint that was stored so are."""
+    return all(
+        bool(torch.isfinite(part).all()) and torch.equal(part.half().to(part.dtype), part)
+        for part in weight.detach().split(PART_ROWS)
+    )
 
 
 def round_up(n: int, unit: int) -> int:
@@ -49,8 +59,8 @@ class Packed:
             scale = groups.abs().amax(2).clamp_min(1e-12) / LARGEST_INT8
             rows = (groups / scale[:, :, None]).round_().flatten(1).to(torch.int8)
             scale = _in_blocks(scale, block)
-        elif kind is Kind.BFLOAT16:
-            rows = rows.to(torch.bfloat16)
+        elif kind is not Kind.FLOAT32:
+            rows = rows.to(DTYPES[kind])
         if bias is not None:
             bias = F.pad(bias.detach().float(), (0, n - n_out)).contiguous()
         return cls(_in_blocks(rows, block), scale, bias, n_in, n_out, kind, width)

@@ -16,7 +16,7 @@ from comps.gptsovits.native.library import (
     TurnView,
 )
 from comps.gptsovits.native.linear import PackedLinear, by_head
-from comps.gptsovits.native.packing import Packed, together
+from comps.gptsovits.native.packing import Packed, fits_half, together
 from comps.gptsovits.networks.t2s import T2S
 
 LAYERS = ("qkv", "out", "expand", "contract")
@@ -36,15 +36,17 @@ def suits(t2s: T2S) -> bool:
 def pack(t2s: T2S, kind: Kind, library: Library) -> None:
     """Packs the linear layers of a loaded T2S on a CPU, in place: its state dict no longer holds them.
 
-    Where they are packed already they stay, unless as float32, of which any other kind can be made. The head
-    is never stored coarser than bfloat16: it is small, and its errors go straight to the logits.
+    Where a layer's weights are numbers of float16, as official checkpoints store them, half the bytes are
+    as exact as float32: every product and every sum is the same. They take the place of bfloat16 too.
+    The head is never stored in less: it is small, and its errors go straight to the logits.
+    Layers that are packed already stay so, unless exactly, for of those any other kind can be made.
     """
     holders = [(block, name) for block in t2s.blocks for name in LAYERS] + [(t2s, "head")]
-    if all(_is_packed_as(getattr(holder, name), kind) for holder, name in holders):
+    kinds = [Kind.BFLOAT16 if name == "head" and kind is Kind.INT8 else kind for _, name in holders]
+    if all(_is_packed_as(getattr(*place), own) for place, own in zip(holders, kinds, strict=True)):
         return
     layers = []
-    for holder, name in holders:
-        own = kind if name != "head" else min(kind, Kind.BFLOAT16)
+    for (holder, name), own in zip(holders, kinds, strict=True):
         layers.append(_packed(getattr(holder, name), own, n_heads=_heads(t2s, name)))
         setattr(holder, name, nn.Identity())  # one after another: the memory of what is packed is free again
     for (holder, name), layer in zip(holders, together(layers), strict=True):
@@ -56,15 +58,29 @@ def _heads(t2s: T2S, name: str) -> int | None:
 
 
 def _is_packed_as(layer: nn.Module, kind: Kind) -> bool:
-    return isinstance(layer, PackedLinear) and layer.packed.kind in (kind, Kind.BFLOAT16, Kind.INT8)
+    if not isinstance(layer, PackedLinear):
+        return False
+    is_exact = layer.packed.kind in (Kind.FLOAT32, Kind.FLOAT16)
+    return not is_exact or layer.packed.kind is _narrowed(layer.packed, kind)
+
+
+def stored_kind(weight: Tensor, kind: Kind) -> Kind:
+    """What a layer is stored as that is to be packed as `kind`."""
+    return Kind.FLOAT16 if kind is not Kind.INT8 and fits_half(weight) else kind
+
+
+def _narrowed(old: Packed, kind: Kind) -> Kind:
+    return Kind.FLOAT16 if kind is not Kind.INT8 and old.kind is Kind.FLOAT16 else kind
 
 
 def _packed(layer: nn.Module, kind: Kind, *, n_heads: int | None) -> Packed:
     if isinstance(layer, PackedLinear):
         old = layer.packed
+        kind = _narrowed(old, kind)
         bias = None if old.bias is None else old.bias[: old.n_out]
         return Packed.of(old.unpacked(), bias, kind, width=old.width)
     assert isinstance(layer, nn.Linear)
+    kind = stored_kind(layer.weight, kind)
     if n_heads is None:
         return Packed.of(layer.weight, layer.bias, kind)
     # A head's queries, keys and values are computed together: whole blocks of them.
