@@ -1,11 +1,12 @@
 """Clips and servers for the tests of both services."""
 
+import asyncio
 import io
 import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import numpy as np
 import soundfile
@@ -32,11 +33,28 @@ CLIP = wav(voiced())
 OTHER_CLIP = wav(voiced(pitch=210.0))
 
 
+class _Server(uvicorn.Server):
+    """Told to end, it does not finish its tenth of a second first."""
+
+    async def main_loop(self) -> None:
+        self._loop, self._told = asyncio.get_running_loop(), asyncio.Event()
+        ticking = asyncio.ensure_future(super().main_loop())
+        told = asyncio.ensure_future(self._told.wait())
+        await asyncio.wait({ticking, told}, return_when=asyncio.FIRST_COMPLETED)
+        ticking.cancel()
+        told.cancel()
+
+    def end(self) -> None:
+        self.should_exit = True
+        with suppress(AttributeError, RuntimeError):  # it may not have begun, or have ended already
+            self._loop.call_soon_threadsafe(self._told.set)
+
+
 @contextmanager
 def served(app: FastAPI, *, port: int = 0) -> Iterator[str]:
     """`app` behind a real socket on loopback; gives its URL."""
     config = uvicorn.Config(app, host="127.0.0.1", port=port, log_config=None, access_log=False)
-    server = uvicorn.Server(config)
+    server = _Server(config)
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", port))
@@ -48,6 +66,6 @@ def served(app: FastAPI, *, port: int = 0) -> Iterator[str]:
     try:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
-        server.should_exit = True
+        server.end()
         thread.join(10)
         listener.close()
