@@ -52,7 +52,7 @@ class GptSovitsSettings(ServiceSettings):
     )
     compiled: bool = Field(
         default=True,
-        description="decode tokens by compiled code, where there is any or a compiler to make it",
+        description="decode by compiled code, where there is any or a compiler to make it",
     )
     threads: int | None = Field(
         default=None, ge=1, description="CPU threads; as many as are fast if not given"

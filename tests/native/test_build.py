@@ -14,6 +14,7 @@ from comps.gptsovits.native import build
 from comps.gptsovits.native.library import Kind, Library, open_library
 from comps.gptsovits.native.linear import PackedLinear
 from comps.gptsovits.native.packing import Packed, together
+from comps.gptsovits.native.vocoder import VocoderLibrary
 
 pytestmark = pytest.mark.skipif(build.find_compiler() is None, reason="there is no C++ compiler")
 
@@ -86,10 +87,10 @@ def test_a_cache_that_cannot_be_written_costs_only_the_keeping(
     monkeypatch.setattr(build, "BUNDLED", tmp_path / "none")
     build_library = build.build_library
 
-    def locked(level: str, folder: Path) -> Path:
+    def locked(level: str, folder: Path, part: str) -> Path:
         if folder == tmp_path:
             raise PermissionError("read-only")
-        return build_library(level, folder)
+        return build_library(level, folder, part)
 
     monkeypatch.setattr(build, "build_library", locked)
     assert isinstance(open_library(tmp_path), Library)
@@ -120,8 +121,14 @@ def test_several_may_build_at_once(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == [made[0].name]
 
 
-def test_the_name_changes_with_the_kind_of_processor() -> None:
-    assert len({build.library_name(level) for level in build.LEVELS}) == len(build.LEVELS)
+def test_the_name_changes_with_the_kind_of_processor_and_with_the_part() -> None:
+    names = {build.library_name(level, part) for level in build.LEVELS for part in build.PARTS}
+    assert len(names) == len(build.LEVELS) * len(build.PARTS)
+
+
+def test_a_library_of_one_part_is_none_of_another(built: Path) -> None:
+    with pytest.raises(OSError, match="lacks a function"):
+        VocoderLibrary(built)
 
 
 @pytest.mark.parametrize("level", [level for level in build.levels_here() if level != build.this_level()])
@@ -145,7 +152,8 @@ def test_the_command_builds_once_and_says_where(
     assert main(["kernels"]) == 0
     no_compiler(monkeypatch)
     assert main(["kernels"]) == 0
-    assert str(tmp_path / build.library_name(build.this_level())) in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert all(str(tmp_path / build.library_name(build.this_level(), part)) in out for part in build.PARTS)
     monkeypatch.setattr(build, "cache_folder", lambda: tmp_path / "empty")
     assert main(["kernels"]) == FAILED
     assert "no compiler" in capsys.readouterr().err

@@ -19,7 +19,10 @@ ROUNDS = 4
 
 @torch.inference_mode()
 def decoder_seconds(
-    model: Model, n_tokens: int = N_TOKENS, *, precision: Precision = Precision.AUTO
+    model: Model,
+    n_tokens: int = N_TOKENS,
+    *,
+    precision: Precision = Precision.AUTO,
 ) -> tuple[float, float]:
     """Seconds a second of audio takes: as the engine does it, and in one piece as the network is written.
 
@@ -28,7 +31,8 @@ def decoder_seconds(
     plain = model.decoder
     assert isinstance(plain, VitsDecoder)
     ours = copy.deepcopy(plain)
-    pack_decoder(ours, precision)
+    available = torch.get_num_threads()
+    pack_decoder(ours, precision, n_threads=available)
     g = torch.Generator().manual_seed(0)
     tokens = torch.randint(plain.config.n_bins, (1, n_tokens), generator=g).to(model.device)
     phonemes = torch.randint(300, (1, N_PHONEMES), generator=g).to(model.device)
@@ -42,7 +46,6 @@ def decoder_seconds(
     def whole() -> None:
         plain.decode(tokens, phonemes, style, noise)
 
-    available = torch.get_num_threads()
     runs = [(in_slices, threads_for(plain, available)), *((whole, n) for n in {1, available})]
     best = [float("inf")] * len(runs)
     for round_ in range(ROUNDS + 1):  # in turn, so that what else the machine does slows all alike

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from comps.gptsovits import native
 from comps.gptsovits.devices import Precision
+from comps.gptsovits.engine.choosing import Choice
 from comps.gptsovits.engine.drawing import Drawer
 from comps.gptsovits.engine.graphs import Run, recorded
 from comps.gptsovits.engine.job import Job
@@ -66,14 +67,20 @@ class Lane:
         self.model = model
         self.n_threads = threads_for(model.t2s, n_threads)  # counted before the runner packs the weights
         self.n_decoder_threads = threads_for(model.decoder, n_threads)
-        pack_decoder(model.decoder, precision)
+        pack_decoder(model.decoder, precision, compiled=compiled, n_threads=n_threads)
         self.slots = Slots(n_rows)
         self.scheduler = Scheduler(self.slots)
         if model.device.type == "cuda" and compiled:
             record = recorded
         library = native.load_library() if compiled and model.device.type == "cpu" else None
         self._runner = Runner(
-            model.t2s, n_rows, precision=precision, library=library, n_threads=None, record=record
+            model.t2s,
+            n_rows,
+            precision=precision,
+            library=library,
+            n_threads=None,
+            n_torch_threads=self.n_threads,
+            record=record,
         )
         self._drawer = Drawer(library)
         self._reading: Reading | None = None
@@ -131,6 +138,11 @@ class Lane:
             return self._runner.graphs.turn(sequences, rows)
         logits = self._runner.step(sequences, rows)
         return zip(sequences, self._drawer.draw(sequences, logits), strict=True)
+
+    @property
+    def choice(self) -> Choice | None:
+        """In which form steps are computed on a CPU, and by what measurement."""
+        return self._runner.choice
 
     @property
     def live(self) -> list[Sequence]:

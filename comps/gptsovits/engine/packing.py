@@ -2,6 +2,7 @@
 
 import torch
 
+from comps.gptsovits import native
 from comps.gptsovits.devices import Precision, computes_bfloat16_well, vocoder_dtype
 from comps.gptsovits.engine.pacing import Cuts
 from comps.gptsovits.engine.streaming import LiveSpeech
@@ -15,11 +16,17 @@ from comps.gptsovits.networks.vocoders.packed import PackedHifiGan
 WARM_TOKENS, WARM_PHONEMES = 100, 30
 
 
-def pack_decoder(decoder: VitsDecoder | CfmDecoder, precision: Precision) -> None:
+def pack_decoder(
+    decoder: VitsDecoder | CfmDecoder,
+    precision: Precision,
+    *,
+    compiled: bool = True,
+    n_threads: int | None = None,
+) -> None:
     """Lays out a decoder's weights for speed, in place: they are no longer the network's own.
 
-    Only the vocoder, which is nearly all of the work, may compute in less than float32. Elsewhere than on a
-    CPU nothing is changed.
+    Only the vocoder, which is nearly all of the work, may compute in less than float32, and in compiled code,
+    on `n_threads` (None: torch's). Elsewhere than on a CPU nothing is changed.
     """
     if decoder.quantizer.codebook.device.type != "cpu":
         return
@@ -28,7 +35,11 @@ def pack_decoder(decoder: VitsDecoder | CfmDecoder, precision: Precision) -> Non
         pack_convs(decoder.flow)
     if isinstance(decoder.vocoder, HifiGan):
         dtype = vocoder_dtype(precision, has_bfloat16=computes_bfloat16_well())
-        decoder.vocoder = PackedHifiGan(decoder.vocoder, dtype)
+        library = native.load_vocoder_library() if compiled else None
+        if library is not None and native.suits_vocoder(decoder.vocoder, dtype, library):
+            decoder.vocoder = native.CompiledHifiGan(decoder.vocoder, dtype, library, n_threads=n_threads)
+        else:
+            decoder.vocoder = PackedHifiGan(decoder.vocoder, dtype)
 
 
 def warm_up(model: Model) -> None:

@@ -20,6 +20,9 @@ logger = logging.getLogger(__name__)
 
 FOLDER = Path(__file__).resolve().parent
 SOURCES = ("step.cpp", "attention.h", "linear.h", "pool.h", "registers.h", "sampling.h", "vectors.h")
+VOCODER_SOURCES = ("vocoder.cpp", "convolution.h", "pool.h", "vectors.h")
+# A library each, so that what fails to build takes nothing else with it.
+PARTS = {"t2s": SOURCES, "vocoder": VOCODER_SOURCES}
 BUNDLED = FOLDER / "built"  # what an image's build put there
 COMPILERS = ("c++", "g++", "clang++")
 # No contraction: where a compiler may choose to round once instead of twice, it chooses differently for one
@@ -51,17 +54,17 @@ def levels_here() -> tuple[str, ...]:
     return tuple(LEVELS) if platform.machine().lower() in ("x86_64", "amd64") else ("DEFAULT",)
 
 
-def library_name(level: str) -> str:
+def library_name(level: str, part: str = "t2s") -> str:
     digest = hashlib.sha256(repr((OPTIONS, LEVELS[level])).encode())
-    for source in SOURCES:
+    for source in PARTS[part]:
         digest.update((FOLDER / source).read_bytes())
-    return f"t2s-{platform.system()}-{platform.machine()}-{level}-{digest.hexdigest()[:16]}.so".lower()
+    return f"{part}-{platform.system()}-{platform.machine()}-{level}-{digest.hexdigest()[:16]}.so".lower()
 
 
-def find_library(level: str, *, cache: Path | None = None) -> Path | None:
+def find_library(level: str, part: str = "t2s", *, cache: Path | None = None) -> Path | None:
     """A whole library that is there already."""
     for folder in (BUNDLED, cache or cache_folder()):
-        file = folder / library_name(level)
+        file = folder / library_name(level, part)
         if is_whole(file):
             return file
     return None
@@ -81,7 +84,7 @@ def find_compiler() -> str | None:
     return next(filter(None, map(shutil.which, COMPILERS)), None)
 
 
-def build_library(level: str, folder: Path) -> Path:
+def build_library(level: str, folder: Path, part: str = "t2s") -> Path:
     """Compiles into `folder`; processes that do so at once do not disturb each other.
 
     Raises `OSError` where the folder can't be written or there is no compiler, and
@@ -91,10 +94,11 @@ def build_library(level: str, folder: Path) -> Path:
     if compiler is None:
         raise FileNotFoundError(f"no compiler is called {', '.join(COMPILERS)}")
     folder.mkdir(parents=True, exist_ok=True)
-    target = folder / library_name(level)
+    target = folder / library_name(level, part)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".building-") as temporary:
         made = Path(temporary) / target.name
-        command = [compiler, *OPTIONS, *LEVELS[level], str(FOLDER / SOURCES[0]), "-o", str(made)]
+        source = FOLDER / PARTS[part][0]
+        command = [compiler, *OPTIONS, *LEVELS[level], str(source), "-o", str(made)]
         subprocess.run(command, check=True, capture_output=True, timeout=COMPILE_SECONDS)
         body = made.read_bytes()
         made.write_bytes(body + hashlib.sha256(body).digest())

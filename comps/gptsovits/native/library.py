@@ -1,17 +1,12 @@
 """The compiled functions, as Python calls them."""
 
 import ctypes
-import logging
-import subprocess
-import tempfile
 from ctypes import POINTER, Structure, c_float, c_int32, c_int64, c_uint64, c_void_p
 from enum import IntEnum
 from functools import cache
 from pathlib import Path
 
-from comps.gptsovits.native import build
-
-logger = logging.getLogger(__name__)
+from comps.gptsovits.native.opening import opened
 
 # As in linear.h and vectors.h: inputs are padded to groups, outputs to blocks of vectors.
 GROUP, LANES = 64, 16
@@ -127,16 +122,4 @@ def load_library() -> Library | None:
 
 def open_library(folder: Path | None = None) -> Library | None:
     """As `load_library`, with another folder to keep it in, and every time anew."""
-    level, folder = build.this_level(), folder or build.cache_folder()
-    try:
-        file = build.find_library(level, cache=folder)
-        if file is not None:
-            return Library(file)
-        try:
-            return Library(build.build_library(level, folder))
-        except PermissionError:  # not kept, but usable
-            with tempfile.TemporaryDirectory() as temporary:
-                return Library(build.build_library(level, Path(temporary)))
-    except (OSError, subprocess.SubprocessError) as error:
-        logger.warning("text to semantic tokens runs without its compiled step: %s", error)
-        return None
+    return opened("t2s", Library, folder, otherwise="text to semantic tokens runs without its compiled step")

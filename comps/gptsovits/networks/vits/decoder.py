@@ -15,8 +15,7 @@ from comps.gptsovits.networks.semantic.prior import (
 from comps.gptsovits.networks.semantic.quantizer import SemanticQuantizer
 from comps.gptsovits.networks.semantic.style import SpeakerFusion, StyleEncoder
 from comps.gptsovits.networks.vits.coupling import CouplingFlow
-from comps.gptsovits.networks.vocoders.hifigan import HifiGan, HifiGanConfig
-from comps.gptsovits.networks.vocoders.packed import PackedHifiGan
+from comps.gptsovits.networks.vocoders.hifigan import AnyHifiGan, HifiGan, HifiGanConfig
 
 # How far a latent sample strays from the prior's mean; the value the reference implementation decodes with.
 NOISE_SCALE = 0.5
@@ -73,7 +72,7 @@ class VitsDecoder(nn.Module):
             kernel_size=config.flow_kernel_size,
             style_dim=config.style_dim,
         )
-        self.vocoder: HifiGan | PackedHifiGan = HifiGan(config.vocoder)
+        self.vocoder: AnyHifiGan = HifiGan(config.vocoder)
 
     def style(self, references: Sequence[Tensor], speakers: Sequence[Tensor] | None = None) -> Tensor:
         """Mean style `[1, G, 1]` of reference spectrograms `[1, K, T]`, with their speaker vectors `[1, E]`.

@@ -1,5 +1,6 @@
 """HiFi-GAN (Kong et al. 2020): latent or mel frames -> samples."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -101,8 +102,18 @@ class Stage(nn.Module):
         return total / len(self.blocks)
 
 
-class HifiGan(nn.Module):
-    """`x [B, Z, F]`, `style [B, G, 1]` -> samples `[B, F · hop_length]` in -1 … 1."""
+class AnyHifiGan(nn.Module, ABC):
+    """However it is computed: `x [B, Z, F]`, `style [B, G, 1]` -> samples `[B, F · hop_length]` in -1 … 1."""
+
+    config: HifiGanConfig
+
+    @abstractmethod
+    def forward(self, x: Tensor, style: Tensor | None = None, *, context: tuple[int, int] = (0, 0)) -> Tensor:
+        """`context` frames at the two ends are looked at and make no samples."""
+
+
+class HifiGan(AnyHifiGan):
+    """The network as it is written."""
 
     def __init__(self, config: HifiGanConfig) -> None:
         super().__init__()
@@ -121,7 +132,6 @@ class HifiGan(nn.Module):
         self.conv_out = nn.Conv1d(last, 1, END_KERNEL, padding=END_KERNEL // 2, bias=config.has_output_bias)
 
     def forward(self, x: Tensor, style: Tensor | None = None, *, context: tuple[int, int] = (0, 0)) -> Tensor:
-        """`context` frames at the two ends are looked at and make no samples."""
         needed, margins = self.config.margins, Margins(*context)
         x = self.conv_in(x)
         if self.condition is not None and style is not None:

@@ -67,7 +67,10 @@ class Margins:
         What is cut off is where a convolution saw padding in place of neighbours. At the end of all frames
         there is no context, and padding is right.
         """
+        n, skipped, margins = self.cut(x.shape[-1], needed)
+        return x[..., skipped : skipped + n], margins
+
+    def cut(self, n: int, needed: int) -> tuple[int, int, "Margins"]:
+        """Of n positions: how many are left, how many are cut off before them, and their margins."""
         left, right = max(0, self.left - needed), max(0, self.right - needed)
-        if left or right:
-            x = x[..., left : x.shape[-1] - right]
-        return x, Margins(self.left - left, self.right - right)
+        return n - left - right, left, Margins(self.left - left, self.right - right)

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from comps.gptsovits.networks.vocoders.hifigan import (
     LAST_LEAKY_SLOPE,
     LEAKY_SLOPE,
+    AnyHifiGan,
     HifiGan,
     ResBlock,
     Stage,
@@ -20,7 +21,7 @@ from comps.gptsovits.networks.vocoders.hifigan import (
 from comps.gptsovits.networks.vocoders.margins import Margins
 
 
-class PackedHifiGan(nn.Module):
+class PackedHifiGan(AnyHifiGan):
     """For inference only. Same arguments and results as `HifiGan`, whatever it computes in."""
 
     def __init__(self, vocoder: HifiGan, dtype: torch.dtype) -> None:
@@ -34,7 +35,6 @@ class PackedHifiGan(nn.Module):
         self.conv_out = PackedConv(vocoder.conv_out, dtype)
 
     def forward(self, x: Tensor, style: Tensor | None = None, *, context: tuple[int, int] = (0, 0)) -> Tensor:
-        """As `HifiGan.forward`."""
         needed, margins = self.config.margins, Margins(*context)
         x = self.conv_in(_channels_last(x.to(self.dtype)))  # [B, C, 1, T], as all that follow
         if self.condition is not None and style is not None:
