@@ -1,17 +1,36 @@
-"""Threads are measured once, remembered, and chosen without a word about samples."""
+"""Forms and threads are measured once, remembered, and chosen so that a restart chooses the same."""
 
 from pathlib import Path
 
 import pytest
 import torch
 
-from comps.gptsovits.engine import probing
-from comps.gptsovits.engine.probing import StepTimes, key_of, measure, remembered
+from comps.gptsovits.devices import Precision
+from comps.gptsovits.engine import choosing
+from comps.gptsovits.engine.choosing import StepTimes, choose, key_of, remembered
+from comps.gptsovits.engine.forms import Form, forms_for
+from comps.gptsovits.engine.probing import counts_up_to, measure, measure_forms, sample
 from comps.gptsovits.engine.runner import Runner
+from comps.gptsovits.engine.stepping import lay_out
 from comps.gptsovits.networks.t2s import T2S
 from tests.engine.small import T2S_CONFIG, library_or_skip
 
 TIMES = StepTimes({1: 1.0, 2: 0.95, 4: 0.5}, {1: 8.0, 2: 4.0, 4: 3.9})
+TABLE = {Form.COMPILED_INT8: TIMES}
+FORMS = (Form.COMPILED_INT8, Form.COMPILED_BFLOAT16)
+
+
+def network() -> T2S:
+    torch.manual_seed(0)
+    return T2S(T2S_CONFIG).eval()
+
+
+def one(seconds: float) -> StepTimes:
+    return StepTimes({1: seconds}, {1: seconds})
+
+
+def never() -> dict[Form, StepTimes]:
+    pytest.fail("measured again")
 
 
 def test_the_fewest_threads_that_are_nearly_as_fast_are_chosen() -> None:
@@ -21,45 +40,103 @@ def test_the_fewest_threads_that_are_nearly_as_fast_are_chosen() -> None:
 
 def test_every_number_of_threads_is_tried_by_doubling() -> None:
     tried = set()
-    times = measure(lambda n_rows, n_threads: tried.add((n_rows, n_threads)), 6)
+    times = measure(lambda n_rows, n_threads: tried.add((n_rows, n_threads)), counts_up_to(6))
     assert tried == {(rows, n) for rows in (1, 8) for n in (1, 2, 4, 6)}
     assert set(times.few) == set(times.many) == {1, 2, 4, 6}
 
 
 def test_what_was_measured_is_not_measured_again(tmp_path: Path) -> None:
     file = tmp_path / "cache" / "choices.json"
-    assert remembered("here", lambda: TIMES, file=file) == TIMES
-    other = StepTimes({1: 2.0}, {1: 3.0})
-    assert remembered("there", lambda: other, file=file) == other
-    for key, times in (("here", TIMES), ("there", other)):
-        assert remembered(key, lambda: pytest.fail("measured again"), file=file) == times
+    assert remembered("here", lambda: TABLE, file=file) == (TABLE, True)
+    other = {form: one(2.0) for form in FORMS}
+    assert remembered("there", lambda: other, file=file) == (other, True)
+    for key, times in (("here", TABLE), ("there", other)):
+        assert remembered(key, never, file=file) == (times, True)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"here": [1, 2]}', '{"here": [{"a": 1}, {}]}'])
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", '{"here": [1, 2]}', '{"here": {"compiled, int8": [{"a": 1}, {}]}}', '{"here": {"x": 1}}'],
+)
 def test_a_broken_memory_is_measured_over(tmp_path: Path, text: str) -> None:
     file = tmp_path / "choices.json"
     file.write_text(text)
-    assert remembered("here", lambda: TIMES, file=file) == TIMES
-    assert remembered("here", lambda: pytest.fail("measured again"), file=file) == TIMES
+    assert remembered("here", lambda: TABLE, file=file) == (TABLE, True)
+    assert remembered("here", never, file=file) == (TABLE, True)
 
 
-def test_a_memory_that_cannot_be_written_costs_only_time(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("other", "chosen"), [(0.9, 0), (0.7, 0), (0.6, 1)])
+def test_another_form_than_usual_has_to_be_much_faster(tmp_path: Path, other: float, chosen: int) -> None:
+    file = tmp_path / "choices.json"
+    times = {FORMS[0]: one(1.0), FORMS[1]: one(other)}
+    assert choose(FORMS, "here", lambda: times, file=file).form is FORMS[chosen]
+    assert choose(FORMS, "here", never, file=file).form is FORMS[chosen]
+
+
+def test_a_choice_that_cannot_be_kept_is_not_made(tmp_path: Path) -> None:
+    """The next start might find otherwise, and give other samples."""
     (tmp_path / "file").write_text("")
-    assert remembered("here", lambda: TIMES, file=tmp_path / "file" / "choices.json") == TIMES
+    times = {FORMS[0]: one(1.0), FORMS[1]: one(0.1)}
+    choice = choose(FORMS, "here", lambda: times, file=tmp_path / "file" / "choices.json")
+    assert choice.form is FORMS[0]
+    assert choice.threads_for(1) == 1
 
 
-def test_the_key_tells_networks_kinds_and_threads_apart() -> None:
-    keys = {key_of(T2S_CONFIG, kind, n) for kind in ("INT8", "FLOAT32") for n in (1, 2)}
-    assert len(keys) == 4
+def test_the_key_tells_networks_forms_and_threads_apart() -> None:
+    keys = {
+        key_of(T2S_CONFIG, forms, (n, 1), is_half=is_half)
+        for forms in (FORMS, FORMS[:1])
+        for n in (1, 2)
+        for is_half in (False, True)
+    }
+    assert len(keys) == 8
 
 
+def test_no_precision_allows_a_form_that_is_coarser() -> None:
+    exact = {Form.COMPILED_FLOAT32, Form.TORCH_PREPACKED, Form.TORCH_TRANSPOSED}
+    assert set(forms_for(network(), Precision.EXACT, has_library=True)) <= exact
+    half = {*exact, Form.COMPILED_BFLOAT16}
+    assert set(forms_for(network(), Precision.BF16, has_library=True)) <= half
+
+
+@pytest.mark.parametrize("precision", list(Precision))
+def test_without_a_library_every_precision_has_a_form_of_torch(precision: Precision) -> None:
+    forms = forms_for(network(), precision, has_library=False)
+    assert forms
+    assert all(form.layout is not None for form in forms)
+
+
+@pytest.mark.parametrize("form", list(Form))
+def test_a_network_keeps_its_form_unless_it_is_exact(form: Form) -> None:
+    library, t2s = library_or_skip(), network()
+    if form not in (*forms_for(t2s, Precision.AUTO, has_library=True), Form.COMPILED_FLOAT32):
+        pytest.skip("not on this machine")
+    lay_out(t2s, form, library)
+    forms = forms_for(t2s, Precision.INT8, has_library=True)
+    assert forms == ((Form.COMPILED_INT8,) if form is Form.COMPILED_FLOAT32 else (form,))
+
+
+def test_every_form_is_measured_by_networks_of_the_same_size() -> None:
+    library = library_or_skip()
+    forms = forms_for(network(), Precision.AUTO, has_library=True)
+    times = measure_forms(T2S_CONFIG, forms, library, n_threads=2, n_torch_threads=1)
+    assert set(times) == set(forms)
+    for form, each in times.items():
+        assert set(each.few) == set(each.many) == ({1} if form.layout is not None else {1, 2})
+    weights = [block.expand for block in sample(T2S_CONFIG, forms[0], library).blocks]
+    assert len(weights) == T2S_CONFIG.n_layers
+    assert len({each.packed.weight.data_ptr() for each in weights}) == len(weights)
+
+
+@pytest.mark.parametrize("compiled", [True, False])
 def test_a_runner_that_may_choose_measures_its_own_steps(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compiled: bool
 ) -> None:
-    monkeypatch.setattr(probing, "cache_folder", lambda: tmp_path)
-    torch.manual_seed(0)
+    monkeypatch.setattr(choosing, "cache_folder", lambda: tmp_path)
+    library = library_or_skip() if compiled else None
     with torch.inference_mode():
-        runner = Runner(T2S(T2S_CONFIG).eval(), 3, library=library_or_skip(), n_threads=None)
-    assert runner.step_times is not None
-    assert 1 in runner.step_times.few
+        runner = Runner(network(), 3, library=library, n_threads=None)
+    assert runner.choice is not None
+    assert runner.choice.form in runner.choice.times
+    assert runner.choice.threads_for(1) is not None
     assert (tmp_path / "choices.json").exists()

@@ -1,51 +1,62 @@
-"""Probing: how many threads a step is worth here, measured once and remembered.
+"""Probing: how long a step takes here in each form, measured on networks of the same size."""
 
-Threads change no sample, so a clock may choose them; what would change samples is chosen by rule.
-"""
-
-import json
-import logging
-import platform
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 
 import torch
+from torch import nn
 
-from comps.gptsovits.native.build import cache_folder, this_level
-from comps.gptsovits.networks.t2s import T2SConfig
+from comps.gptsovits import native
+from comps.gptsovits.engine.choosing import FEW_ROWS, MANY_ROWS, StepTimes
+from comps.gptsovits.engine.forms import Form
+from comps.gptsovits.engine.linears import RowStableLinear
+from comps.gptsovits.engine.stepping import Step, lay_out, stepping
+from comps.gptsovits.native.linear import PackedLinear
+from comps.gptsovits.native.packing import together
+from comps.gptsovits.networks.t2s import T2S, T2SConfig
+from comps.gptsovits.networks.t2s.block import Block
 
-logger = logging.getLogger(__name__)
-
-FEW_ROWS, MANY_ROWS = 1, 8
+N_POSITIONS = 256  # a sentence after a prompt
 N_STEPS = 8
-# A choice costs at most this; networks whose steps take longer are measured by fewer.
-PROBE_SECONDS = 0.4
-# More threads have to be this much faster: they are taken from the other work of the machine.
-WORTH = 1.1
+# For each number of rows; networks whose steps take longer are measured by fewer.
+ROUND_SECONDS = 0.15
+# No further form is tried after this.
+BUDGET_SECONDS = 1.5
 
 
-@dataclass(frozen=True)
-class StepTimes:
-    """Seconds a step takes, by number of threads: for one row and for eight."""
+@torch.inference_mode()
+def measure_forms(
+    config: T2SConfig,
+    forms: Sequence[Form],
+    library: native.Library | None,
+    *,
+    n_threads: int,
+    n_torch_threads: int,
+    is_half: bool = False,
+) -> dict[Form, StepTimes]:
+    """Of each form in turn, until the time is spent: of the first at least.
 
-    few: Mapping[int, float]
-    many: Mapping[int, float]
+    The compiled step is measured with one to `n_threads` threads. Torch has `n_torch_threads` whatever is
+    measured: its sums may depend on them. `is_half`: exact weights are numbers of float16.
+    """
+    until = time.perf_counter() + BUDGET_SECONDS
+    times: dict[Form, StepTimes] = {}
+    for form in forms:
+        if times and time.perf_counter() > until:
+            break
+        with torch_threads(n_torch_threads):
+            counts = counts_up_to(n_threads) if form.layout is None else [n_torch_threads]
+            times[form] = measure(_steps_of(config, form, library, is_half=is_half), counts)
+    return times
 
-    def threads_for(self, n_rows: int) -> int:
-        """The fewest that are nearly as fast as any."""
-        times = self.few if n_rows < (FEW_ROWS + MANY_ROWS) // 2 else self.many
-        best = min(times.values())
-        return min(n for n, seconds in times.items() if seconds <= best * WORTH)
 
-
-def measure(step: Callable[[int, int], None], n_threads: int) -> StepTimes:
-    """`step(n_rows, n_threads)` is timed for one thread, for all, and for what lies between by doubling."""
-    counts = sorted({1, n_threads, *(1 << k for k in range(1, n_threads.bit_length()) if 1 << k < n_threads)})
+def measure(step: Callable[[int, int], None], counts: Sequence[int]) -> StepTimes:
+    """`step(n_rows, n_threads)` is timed for one row and for eight with every number of threads."""
     tables: list[dict[int, float]] = [dict.fromkeys(counts, float("inf")) for _ in range(2)]
     for table, n_rows in zip(tables, (FEW_ROWS, MANY_ROWS), strict=True):
-        until = time.perf_counter() + PROBE_SECONDS
+        until = time.perf_counter() + ROUND_SECONDS
         for _ in range(N_STEPS):
             for n in counts:  # in turn, so that a busy moment slows all alike
                 began = time.perf_counter()
@@ -56,45 +67,74 @@ def measure(step: Callable[[int, int], None], n_threads: int) -> StepTimes:
     return StepTimes(*tables)
 
 
-def key_of(config: T2SConfig, kind: str, n_threads: int) -> str:
-    """Whatever the answer depends on."""
-    machine = f"{platform.machine()} {_processor()} {this_level()}"
-    return json.dumps([machine, n_threads, torch.__version__, kind, asdict(config)])
+def counts_up_to(n: int) -> list[int]:
+    """One, all, and what lies between by doubling."""
+    return sorted({1, n, *(1 << k for k in range(1, n.bit_length()) if 1 << k < n)})
 
 
-def remembered(key: str, find_out: Callable[[], StepTimes], *, file: Path | None = None) -> StepTimes:
-    """What was measured under this key, or is measured now and kept for the next start."""
-    file = file or cache_folder() / "choices.json"
-    known = _read(file)
-    if key in known:
-        try:
-            few, many = ({int(n): float(s) for n, s in table.items()} for table in known[key])
-            return StepTimes(few, many)
-        except (ValueError, TypeError, AttributeError):
-            logger.warning("%s is no table of step times", file.name)
-    times = find_out()
+@contextmanager
+def torch_threads(n: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(n)
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        temporary = file.with_suffix(f".{time.monotonic_ns()}")
-        temporary.write_text(json.dumps(_read(file) | {key: [times.few, times.many]}), encoding="utf-8")
-        temporary.replace(file)
-    except OSError as error:
-        logger.info("step times are measured again at the next start: %s", error)
-    return times
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
-def _read(file: Path) -> dict[str, list[dict[str, float]]]:
-    try:
-        known = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return known if isinstance(known, dict) else {}
+def _steps_of(
+    config: T2SConfig, form: Form, library: native.Library | None, *, is_half: bool
+) -> Callable[[int, int], None]:
+    t2s = sample(config, form, library, is_half=is_half)
+    cache, step = stepping(t2s, form, library, n_rows=MANY_ROWS, capacity=N_POSITIONS)
+    cache.keys.zero_()  # what was never written may be anything, and slow to compute with
+    cache.values.zero_()
+
+    def run(n_rows: int, n_threads: int) -> None:
+        for row in range(n_rows):
+            cache.occupy(row, n_phonemes=1, n_tokens=N_POSITIONS - 2)
+        _with_threads(step, n_threads)([0] * n_rows, range(n_rows))
+
+    return run
 
 
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor()
-    names = {line.partition(":")[2].strip() for line in lines if line.startswith(("model name", "CPU part"))}
-    return ", ".join(sorted(names))
+def _with_threads(step: Step, n_threads: int) -> Step:
+    if isinstance(step, native.CompiledStep):
+        step.n_threads = n_threads
+    return step
+
+
+def sample(config: T2SConfig, form: Form, library: native.Library | None, *, is_half: bool = False) -> T2S:
+    """A network of these sizes in this form, whose layers are one and the same, each in its own memory."""
+    t2s = T2S(replace(config, n_layers=1)).eval()
+    if is_half:
+        for weight in t2s.parameters():
+            weight.data = weight.data.half().float()
+    lay_out(t2s, form, library)
+    first = t2s.blocks[0]
+    assert isinstance(first, Block)
+    layers = [getattr(first, name) for name in native.LAYERS]
+    t2s.blocks = nn.ModuleList(_copies(config, first, _repeated(layers, config.n_layers)))
+    t2s.config = config
+    return t2s
+
+
+def _repeated(layers: Sequence[nn.Module], n: int) -> Iterable[list[nn.Module]]:
+    packed = [layer for layer in layers if isinstance(layer, PackedLinear)]
+    if not packed:
+        for _ in range(n):
+            yield [layer.clone() for layer in layers if isinstance(layer, RowStableLinear)]
+        return
+    moved = iter(together([layer.packed for layer in packed] * n))
+    for _ in range(n):
+        yield [layer.holding(next(moved)) for layer in packed]
+
+
+def _copies(config: T2SConfig, first: Block, layers: Iterable[list[nn.Module]]) -> Iterable[Block]:
+    for own in layers:
+        with torch.device("meta"):
+            block = Block(config)
+        block.norm1, block.norm2 = first.norm1, first.norm2
+        for name, layer in zip(native.LAYERS, own, strict=True):
+            setattr(block, name, layer)
+        yield block

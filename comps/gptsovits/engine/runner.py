@@ -1,6 +1,5 @@
 """Runner: builds tensors and calls the network. No policy, no sampling."""
 
-import logging
 from collections.abc import Callable, Generator
 from collections.abc import Sequence as Row
 
@@ -10,35 +9,26 @@ from torch import Tensor
 from comps.cores.errors import TextTooLong
 from comps.gptsovits import native
 from comps.gptsovits.devices import Precision
+from comps.gptsovits.engine.choosing import Choice, choose, key_of
+from comps.gptsovits.engine.forms import forms_for, is_stored_as_half
 from comps.gptsovits.engine.graphs import SPARE, GraphedDecoder, Run
-from comps.gptsovits.engine.linears import make_row_stable
-from comps.gptsovits.engine.probing import MANY_ROWS, StepTimes, key_of, measure, remembered
+from comps.gptsovits.engine.probing import measure_forms, torch_threads
 from comps.gptsovits.engine.sequence import Sequence
-from comps.gptsovits.networks.t2s import T2S, KVCache, RowwiseCache
-
-logger = logging.getLogger(__name__)
+from comps.gptsovits.engine.stepping import Step, TorchStep, lay_out, stepping
+from comps.gptsovits.networks.t2s import T2S, KVCache
 
 # Positions in a row of the cache: phonemes of prompt and text, tokens of prompt and text. On a CPU untouched
 # memory costs nothing.
 CAPACITY = 2_560
-PROBE_POSITIONS = 256  # a sentence after a prompt
-# How weights are stored. A step reads every one of them once, so the fewer bytes a weight has, the more
-# steps there are in a second, on any processor; sums are in float32. No clock has a say in it: the same
-# request is to give the same samples after a restart.
-KINDS = {
-    Precision.AUTO: native.Kind.INT8,
-    Precision.EXACT: native.Kind.FLOAT32,
-    Precision.BF16: native.Kind.BFLOAT16,
-    Precision.INT8: native.Kind.INT8,
-}
 
 
 class Runner:
     """The T2S network and its cache.
 
-    On a CPU the network's weights are packed in place; a network that was packed before keeps its form,
-    unless that was `exact`. `library` None: everything with torch, in float32. `n_threads` None: as many for
-    a step as are found to be fast. With `record`, steps and draws are `graphs`, recorded so.
+    On a CPU the network's weights are laid out in place, in the form that is usual for the precision; a
+    network that was laid out before keeps its form, unless that was `exact`. `library` None: everything with
+    torch. `n_threads` None: form and threads are what is measured to be fast here. Torch has
+    `n_torch_threads`. With `record`, steps and draws are `graphs`, recorded so.
     """
 
     def __init__(
@@ -50,30 +40,29 @@ class Runner:
         precision: Precision = Precision.AUTO,
         library: native.Library | None = None,
         n_threads: int | None = 1,
+        n_torch_threads: int | None = None,
         record: Callable[[Run], Run] | None = None,
     ) -> None:
         weight = t2s.phoneme_embedding.weight
         self.device, self.dtype = weight.device, weight.dtype
         self._t2s, self._capacity = t2s, capacity
-        self._compiled: native.CompiledStep | None = None
-        self.step_times: StepTimes | None = None
+        self.choice: Choice | None = None
         self.graphs: GraphedDecoder | None = None
+        self._cache: KVCache | native.PackedCache
+        self._step: Step
         if self.device.type != "cpu" or record is not None:
             spare = SPARE if record is not None else 0
             whole = KVCache(t2s.config, n_rows, capacity + spare, device=self.device, dtype=self.dtype)
-            self._cache: KVCache | native.PackedCache = whole
+            self._cache, self._step = whole, TorchStep(t2s, whole)
             self.graphs = GraphedDecoder(t2s, whole, record=record) if record is not None else None
-        elif library is not None and native.suits(t2s):
-            kind = KINDS[precision]
-            native.pack(t2s, kind, library)
-            self._cache = native.PackedCache(t2s.config, n_rows, capacity, kind=kind)
-            self._compiled = native.CompiledStep(t2s, self._cache, library, n_threads=n_threads or 1)
-            if n_threads is None:
-                key = key_of(t2s.config, kind.name, torch.get_num_threads())
-                self.step_times = remembered(key, self._measured)
-        else:
-            make_row_stable(t2s)
-            self._cache = RowwiseCache(t2s.config, n_rows, capacity, dtype=self.dtype)
+            return
+        n_torch_threads = n_torch_threads or torch.get_num_threads()
+        self.choice = _choice(t2s, precision, library, n_threads, n_torch_threads)
+        with torch_threads(n_torch_threads):
+            lay_out(t2s, self.choice.form, library)
+        self._cache, self._step = stepping(t2s, self.choice.form, library, n_rows=n_rows, capacity=capacity)
+        if isinstance(self._step, native.CompiledStep):
+            self._step.n_threads = n_threads or 1
 
     def prefill(self, sequence: Sequence, row: int) -> Generator[None, None, Tensor]:
         """Reads a sequence's phonemes and prompt into `row`, layer by layer.
@@ -88,30 +77,31 @@ class Runner:
 
     def step(self, sequences: Row[Sequence], rows: Row[int]) -> Tensor:
         """Tells the network what each sequence said last; the logits `[B, V]` of what each says next."""
-        said = [sequence.tokens[-1] for sequence in sequences]
-        if self._compiled is not None:
-            if self.step_times is not None:
-                self._compiled.n_threads = self.step_times.threads_for(len(rows))
-            return self._compiled(said, rows)
-        assert isinstance(self._cache, KVCache)
-        tokens = torch.tensor(said, device=self.device)
-        return self._t2s.step(tokens, self._cache, torch.tensor(rows, device=self.device))
+        if isinstance(self._step, native.CompiledStep) and self.choice is not None:
+            self._step.n_threads = self.choice.threads_for(len(rows)) or self._step.n_threads
+        return self._step([sequence.tokens[-1] for sequence in sequences], rows)
 
-    def _measured(self) -> StepTimes:
-        """Of steps in the rows as they will be, while nobody uses them."""
-        compiled, cache = self._compiled, self._cache
-        assert compiled is not None
-        assert isinstance(cache, native.PackedCache)
-        n_rows = min(MANY_ROWS, cache.n_rows)
 
-        def step(n: int, n_threads: int) -> None:
-            rows = range(min(n, n_rows))
-            for row in rows:
-                cache.occupy(row, n_phonemes=1, n_tokens=n_positions - 2)
-            compiled.n_threads = n_threads
-            compiled([0] * len(rows), rows)
-
-        n_positions = min(PROBE_POSITIONS, cache.capacity)
-        for row in range(n_rows):
-            cache.blank(row, n_positions)
-        return measure(step, torch.get_num_threads())
+def _choice(
+    t2s: T2S,
+    precision: Precision,
+    library: native.Library | None,
+    n_threads: int | None,
+    n_torch_threads: int,
+) -> Choice:
+    forms = forms_for(t2s, precision, has_library=library is not None)
+    if n_threads is not None:
+        return Choice(forms[0])
+    available, is_half = torch.get_num_threads(), is_stored_as_half(t2s)
+    return choose(
+        forms,
+        key_of(t2s.config, forms, (available, n_torch_threads), is_half=is_half),
+        lambda: measure_forms(
+            t2s.config,
+            forms,
+            library,
+            n_threads=available,
+            n_torch_threads=n_torch_threads,
+            is_half=is_half,
+        ),
+    )

@@ -33,12 +33,6 @@ class PackedCache:
         blocks = F.pad(keys, (0, 0, 0, -n % LANES)).unflatten(1, (-1, LANES))  # [H, T / 16, 16, D]
         self.keys[layer, row, :, : blocks.shape[1]] = blocks.transpose(2, 3)
 
-    def blank(self, row: int, n_positions: int) -> None:
-        """Zeros, for a measurement: what was never written may be anything, and slow to compute with."""
-        self.keys[:, row, :, : -(-n_positions // LANES)] = 0
-        self.values[:, row, :, :n_positions] = 0
-        self.occupy(row, n_phonemes=1, n_tokens=n_positions - 1)
-
     def occupy(self, row: int, *, n_phonemes: int, n_tokens: int) -> None:
         """All layers of a row are stored."""
         self.lengths_of[row] = n_phonemes + n_tokens

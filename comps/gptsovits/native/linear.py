@@ -32,6 +32,10 @@ class PackedLinear(nn.Module):
             y = y.unflatten(1, (self.n_heads, 3, -1)).transpose(1, 2).flatten(1)
         return y.view(*x.shape[:-1], packed.n_out)
 
+    def holding(self, packed: Packed) -> "PackedLinear":
+        """The same layer with other weights."""
+        return PackedLinear(packed, self._library, n_heads=self.n_heads)
+
 
 def by_head(rows: Tensor, n_heads: int) -> Tensor:
     """`[3 H D, ...]` -> the same in the order `[H, 3, D]`."""

@@ -96,7 +96,7 @@ class CompiledStep:
         config = t2s.config
         self._cache, self._library, self.n_threads = cache, library, n_threads
         self._n_logits = config.vocab_size
-        # What the views point to has to stay: this list, and the network.
+        self._t2s = t2s  # what the views point to has to stay, like this list
         self._kept = [t2s.token_embedding.weight.detach().float().contiguous()]
         self._kept.append(t2s.token_positions.first(cache.capacity).detach().float().contiguous())
         self._blocks = (BlockView * config.n_layers)(*(self._block_view(block) for block in t2s.blocks))

@@ -1,0 +1,128 @@
+"""Choosing: in which form a network's steps are computed here, and by how many threads.
+
+Threads change no sample of the compiled step, so a clock may choose them at any start. A form does change
+samples: another one than usual is chosen only where the choice can be kept for the next start, and only when
+it is faster by more than clocks err.
+"""
+
+import json
+import logging
+import math
+import platform
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+
+from comps.gptsovits.engine.forms import Form
+from comps.gptsovits.native.build import cache_folder, library_name, this_level
+from comps.gptsovits.networks.t2s import T2SConfig
+
+logger = logging.getLogger(__name__)
+
+FEW_ROWS, MANY_ROWS = 1, 8
+# More threads have to be this much faster: they are taken from the other work of the machine.
+WORTH_THREADS = 1.1
+WORTH_FORM = 1.5
+
+
+@dataclass(frozen=True)
+class StepTimes:
+    """Seconds a step takes, by number of threads: for one row and for eight."""
+
+    few: Mapping[int, float]
+    many: Mapping[int, float]
+
+    def threads_for(self, n_rows: int) -> int:
+        """The fewest that are nearly as fast as any."""
+        times = self.few if n_rows < (FEW_ROWS + MANY_ROWS) // 2 else self.many
+        best = min(times.values())
+        return min(n for n, seconds in times.items() if seconds <= best * WORTH_THREADS)
+
+    @property
+    def cost(self) -> float:
+        """Of one row and of eight, each weighing as much."""
+        return math.sqrt(min(self.few.values()) * min(self.many.values()))
+
+
+Times = Mapping[Form, StepTimes]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The form, and what was measured of it and of others; nothing where nothing had to be chosen."""
+
+    form: Form
+    times: Times = field(default_factory=dict)
+
+    def threads_for(self, n_rows: int) -> int | None:
+        times = self.times.get(self.form)
+        return times.threads_for(n_rows) if times is not None else None
+
+
+def choose(
+    forms: Sequence[Form], key: str, find_out: Callable[[], Times], *, file: Path | None = None
+) -> Choice:
+    """Among forms of which the first is the usual one, by what was measured under this key, or is now."""
+    times, is_kept = remembered(key, find_out, file=file)
+    usual = forms[0]
+    if not is_kept or usual not in times:
+        return Choice(usual, times)
+    best = min((form for form in forms if form in times), key=lambda form: times[form].cost)
+    return Choice(best if times[usual].cost > WORTH_FORM * times[best].cost else usual, times)
+
+
+def key_of(
+    config: T2SConfig, forms: Sequence[Form], n_threads: tuple[int, int], *, is_half: bool = False
+) -> str:
+    """Whatever the answer depends on; `n_threads` of the compiled step, and of torch."""
+    machine = f"{platform.machine()} {_processor()} {library_name(this_level())}"
+    return json.dumps([machine, n_threads, torch.__version__, forms, is_half, asdict(config)])
+
+
+def remembered(key: str, find_out: Callable[[], Times], *, file: Path | None = None) -> tuple[Times, bool]:
+    """What was measured under this key, or is measured now; and whether the next start will find it."""
+    file = file or cache_folder() / "choices.json"
+    known = _read(file)
+    if key in known:
+        try:
+            return {Form(form): _times(tables) for form, tables in known[key].items()}, True
+        except (ValueError, TypeError, AttributeError):
+            logger.warning("%s is no table of step times", file.name)
+    times = find_out()
+    tables = {form: [each.few, each.many] for form, each in times.items()}
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        temporary = file.with_suffix(f".{time.monotonic_ns()}")
+        temporary.write_text(json.dumps(_read(file) | {key: tables}), encoding="utf-8")
+        temporary.replace(file)
+    except OSError as error:
+        logger.info("step times are measured again at the next start: %s", error)
+        return times, False
+    return times, True
+
+
+def _times(tables: Sequence[Mapping[str, float]]) -> StepTimes:
+    few, many = ({int(n): float(seconds) for n, seconds in table.items()} for table in tables)
+    if not few or not many:
+        raise ValueError("an empty table")
+    return StepTimes(few, many)
+
+
+def _read(file: Path) -> dict[str, dict[str, list[dict[str, float]]]]:
+    try:
+        known = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    names = {line.partition(":")[2].strip() for line in lines if line.startswith(("model name", "CPU part"))}
+    return ", ".join(sorted(names))
