@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from comps.cores.errors import ModelNotFound, ModelNotReady, ProfileMismatch, SovitsError
-from comps.cores.proto.health import InferenceHealth, ModelHealth, QueueHealth
+from comps.cores.proto.health import InferenceHealth, ModelHealth, QueueHealth, StepHealth
+from comps.gptsovits.engine.stats import StepStats
 from comps.gptsovits.voice import Voice
 from services.gptsovits.languages import languages_of
 from services.gptsovits.ports import OtherModels, SpeechEngine
@@ -145,10 +146,21 @@ class Inference:
             device=self._loaded.device,
             dtype=self._loaded.dtype,
             queue=QueueHealth(running=stats.running, waiting=stats.waiting, capacity=stats.capacity),
+            steps=_steps(stats.steps),
             speakers=n_speakers,
             uptime_seconds=uptime,
             languages=languages_of(self._loaded.health),
         )
+
+
+def _steps(steps: StepStats | None) -> StepHealth | None:
+    if steps is None:
+        return None
+    return StepHealth(
+        form=steps.form,
+        threads=list(steps.threads) if steps.threads is not None else None,
+        measured_ms={form: list(pair) for form, pair in steps.measured_ms.items()},
+    )
 
 
 def check_fingerprint(voice: Voice, model: ModelHealth) -> None:

@@ -6,14 +6,16 @@ import pytest
 import torch
 
 from comps.gptsovits.devices import Precision
-from comps.gptsovits.engine import choosing
-from comps.gptsovits.engine.choosing import StepTimes, choose, key_of, remembered
+from comps.gptsovits.engine import Engine, choosing
+from comps.gptsovits.engine.choosing import Choice, StepTimes, choose, key_of, remembered
 from comps.gptsovits.engine.forms import Form, forms_for
 from comps.gptsovits.engine.probing import counts_up_to, measure, measure_forms, sample
 from comps.gptsovits.engine.runner import Runner
+from comps.gptsovits.engine.stats import StepStats
 from comps.gptsovits.engine.stepping import lay_out
 from comps.gptsovits.networks.t2s import T2S
-from tests.engine.small import T2S_CONFIG, library_or_skip
+from tests.engine.asking import in_engine
+from tests.engine.small import T2S_CONFIG, library_or_skip, small_model
 
 TIMES = StepTimes({1: 1.0, 2: 0.95, 4: 0.5}, {1: 8.0, 2: 4.0, 4: 3.9})
 TABLE = {Form.COMPILED_INT8: TIMES}
@@ -126,6 +128,27 @@ def test_every_form_is_measured_by_networks_of_the_same_size() -> None:
     weights = [block.expand for block in sample(T2S_CONFIG, forms[0], library).blocks]
     assert len(weights) == T2S_CONFIG.n_layers
     assert len({each.packed.weight.data_ptr() for each in weights}) == len(weights)
+
+
+def test_what_is_told_are_the_threads_and_the_least_times() -> None:
+    choice = Choice(Form.COMPILED_INT8, TABLE | {Form.TORCH_INT8: one(0.02)})
+    assert choice.stats == StepStats(
+        "compiled, int8", (4, 2), {"compiled, int8": (500.0, 3900.0), "torch, int8": (20.0, 20.0)}
+    )
+    assert Choice(Form.TORCH_INT8, choice.times).stats.threads is None
+    assert Choice(Form.COMPILED_INT8).stats == StepStats("compiled, int8", None, {})
+
+
+def test_an_engine_tells_how_it_decodes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choosing, "cache_folder", lambda: tmp_path)
+
+    async def body(engine: Engine) -> None:
+        await engine.ready()
+        steps = engine.stats().steps
+        assert steps is not None
+        assert steps.form in steps.measured_ms
+
+    in_engine(small_model(), body)
 
 
 @pytest.mark.parametrize("compiled", [True, False])

@@ -10,7 +10,7 @@ from comps.cores.audio.waveform import Waveform
 from comps.cores.errors import Cancelled, EngineBusy, SynthesisFailed, UnspeakableText
 from comps.cores.proto.health import ModelHealth
 from comps.gptsovits.engine.request import AudioChunk, ProfileResult, SpeechRequest, TransferRequest
-from comps.gptsovits.engine.stats import Counters, EngineStats
+from comps.gptsovits.engine.stats import Counters, EngineStats, StepStats
 from comps.gptsovits.voice import Voice
 from services.gptsovits.inference import LoadedModel
 
@@ -150,7 +150,12 @@ class FakeEngine:
 
     def stats(self) -> EngineStats:
         return Counters().snapshot(
-            running=self.running, waiting=0, capacity=self.capacity, rows_busy=self.running, rows=16
+            running=self.running,
+            waiting=0,
+            capacity=self.capacity,
+            rows_busy=self.running,
+            rows=16,
+            steps=StepStats("compiled, int8", (1, 2), {"compiled, int8": (0.25, 1.5)}),
         )
 
     def loaded(self) -> LoadedModel:

@@ -34,14 +34,29 @@ class QueueHealth(Reply):
     capacity: int
 
 
+class StepHealth(Reply):
+    """How tokens are decoded on a CPU: in what form, by how many threads, and what a step was measured to take.
+
+    `threads` and the milliseconds, for each form that was measured, are for one sequence and for eight.
+    """
+
+    form: str
+    threads: list[int] | None = None
+    measured_ms: dict[str, list[float]] = Field(default_factory=dict)
+
+
 class InferenceHealth(Reply):
-    """`status` is ok, starting or unavailable; `missing` names the file without which there is no model."""
+    """`status` is ok, starting or unavailable; `missing` names the file without which there is no model.
+
+    `steps` are those of the default model, once it is ready to speak.
+    """
 
     status: str
     model: ModelHealth | None = None
     device: str | None = None
     dtype: str | None = None
     queue: QueueHealth | None = None
+    steps: StepHealth | None = None
     speakers: int = 0
     uptime_seconds: float = 0.0
     detail: str | None = None

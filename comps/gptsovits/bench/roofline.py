@@ -9,8 +9,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from comps.gptsovits import native
-from comps.gptsovits.devices import Precision
-from comps.gptsovits.engine.runner import KINDS
+from comps.gptsovits.engine.forms import Form
 from comps.gptsovits.model import Model
 from comps.gptsovits.networks.t2s import T2SConfig
 from comps.gptsovits.networks.vits.decoder import VitsDecoder
@@ -26,6 +25,8 @@ WEIGHT_BYTES = {
     native.Kind.FLOAT16: 2.0,
     native.Kind.INT8: 1.0 + 4 / 64,
 }
+# The head's, where it is another than the others'.
+HEADS = {Form.COMPILED_INT8: Form.COMPILED_BFLOAT16, Form.TORCH_INT8: Form.TORCH_PREPACKED}
 
 
 @dataclass(frozen=True)
@@ -60,15 +61,15 @@ class Roofline:
 
 
 @torch.inference_mode()
-def roofline(model: Model, precision: Precision) -> Roofline:
-    """Of a model whose decoder is as it was loaded, on this machine's CPU."""
+def roofline(model: Model, form: Form) -> Roofline:
+    """Of a model that is as it was loaded, on this machine's CPU, for steps in a form."""
     config = model.t2s.config
-    kind = KINDS[precision] if native.load_library() is not None else native.Kind.FLOAT32
     n_block_weights = config.n_layers * (4 * config.dim**2 + 2 * config.dim * config.ffn_dim)
     n_head_weights = config.dim * config.vocab_size
-    cache_kind = native.Kind.FLOAT32 if kind is native.Kind.FLOAT32 else native.Kind.BFLOAT16
-    read = float(sum(_layer_bytes(layer, kind) for block in model.t2s.blocks for layer in _layers(block)))
-    read += _layer_bytes(model.t2s.head, cache_kind) + _cached_numbers(config) * WEIGHT_BYTES[cache_kind]
+    is_exact = form.kind in (None, native.Kind.FLOAT32)
+    read = float(sum(_layer_bytes(layer, form) for block in model.t2s.blocks for layer in _layers(block)))
+    read += _layer_bytes(model.t2s.head, HEADS.get(form, form))
+    read += _cached_numbers(config) * (4.0 if is_exact else 2.0)
     return Roofline(
         token_bytes=read,
         token_flops=2.0 * (n_block_weights + n_head_weights + _cached_numbers(config)),
@@ -82,10 +83,14 @@ def _layers(block: nn.Module) -> list[nn.Module]:
     return [getattr(block, name) for name in native.LAYERS]
 
 
-def _layer_bytes(layer: nn.Module, kind: native.Kind) -> float:
-    """Of weights that are to be packed as `kind`."""
+def _layer_bytes(layer: nn.Module, form: Form) -> float:
+    """Of weights that are to be laid out in this form."""
     assert isinstance(layer, nn.Linear)
-    return layer.weight.numel() * WEIGHT_BYTES[native.stored_kind(layer.weight, kind)]
+    if form.kind is not None:
+        each = WEIGHT_BYTES[native.stored_kind(layer.weight, form.kind)]
+    else:
+        each = 1.0 if form is Form.TORCH_INT8 else 4.0
+    return layer.weight.numel() * each
 
 
 def _cached_numbers(config: T2SConfig) -> int:

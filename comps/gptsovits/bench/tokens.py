@@ -14,6 +14,7 @@ from comps.gptsovits import native
 from comps.gptsovits.bench.racing import Contender, race
 from comps.gptsovits.devices import Precision
 from comps.gptsovits.engine.drawing import Drawer
+from comps.gptsovits.engine.forms import Form
 from comps.gptsovits.engine.noise import Noise
 from comps.gptsovits.engine.request import SpeechOptions
 from comps.gptsovits.engine.runner import Runner
@@ -49,9 +50,18 @@ class TokenFigures:
 
 @torch.inference_mode()
 def token_figures(
-    t2s: T2S, *, precision: Precision, n_tokens: int, n_threads: int, compiled: bool = True
+    t2s: T2S,
+    *,
+    precision: Precision,
+    n_tokens: int,
+    n_threads: int,
+    compiled: bool = True,
+    form: Form | None = None,
 ) -> TokenFigures:
-    """Of a network as it was loaded; it is packed in the end. Every contender runs in turn, several times."""
+    """Of a network as it was loaded; it is packed in the end. Every contender runs in turn, several times.
+
+    `form`: what the engine chose for the precision.
+    """
     library = native.load_library() if compiled else None
     contenders: dict[str, Contender] = {}
     if t2s.phoneme_embedding.weight.device.type == "cpu" and YARDSTICK.exists():
@@ -60,10 +70,10 @@ def token_figures(
         for n in {1, torch.get_num_threads()}:  # whichever number of threads suits it
             contenders |= _yardstick(loop, network, n_tokens, n)
     exact, asked = copy.deepcopy(t2s), t2s
-    for name, network, n_rows, its_precision in (
-        ("exact", exact, 1, Precision.EXACT),
-        ("one", asked, 1, precision),
-        ("several", asked, SEVERAL_ROWS, precision),
+    for name, network, n_rows, its_precision, its_form in (
+        ("exact", exact, 1, Precision.EXACT, None),
+        ("one", asked, 1, precision, form),
+        ("several", asked, SEVERAL_ROWS, precision, form),
     ):
         runner = Runner(
             network,
@@ -72,6 +82,8 @@ def token_figures(
             precision=its_precision,
             library=library,
             n_threads=n_threads,
+            n_torch_threads=n_threads,
+            form=its_form,
         )
         decoding = Decoding(runner, Drawer(library), network, n_rows, n_tokens)
         contenders[name] = _on_threads(n_threads, decoding.decode, decoding.prefill)

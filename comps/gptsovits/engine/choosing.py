@@ -17,6 +17,7 @@ from pathlib import Path
 import torch
 
 from comps.gptsovits.engine.forms import Form
+from comps.gptsovits.engine.stats import StepStats
 from comps.gptsovits.native.build import cache_folder, library_name, this_level
 from comps.gptsovits.networks.t2s import T2SConfig
 
@@ -42,6 +43,11 @@ class StepTimes:
         return min(n for n, seconds in times.items() if seconds <= best * WORTH_THREADS)
 
     @property
+    def least_ms(self) -> tuple[float, float]:
+        few, many = (round(1e3 * min(table.values()), 2) for table in (self.few, self.many))
+        return few, many
+
+    @property
     def cost(self) -> float:
         """Of one row and of eight, each weighing as much."""
         return math.sqrt(min(self.few.values()) * min(self.many.values()))
@@ -60,6 +66,17 @@ class Choice:
     def threads_for(self, n_rows: int) -> int | None:
         times = self.times.get(self.form)
         return times.threads_for(n_rows) if times is not None else None
+
+    @property
+    def stats(self) -> StepStats:
+        """What is told of it."""
+        few, many = self.threads_for(FEW_ROWS), self.threads_for(MANY_ROWS)
+        is_told = self.form.layout is None and few is not None and many is not None
+        return StepStats(
+            self.form.value,
+            (few or 1, many or 1) if is_told else None,
+            {form.value: each.least_ms for form, each in self.times.items()},
+        )
 
 
 def choose(

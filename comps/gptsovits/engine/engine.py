@@ -180,6 +180,7 @@ class Engine:
             capacity=self.config.queue_capacity,
             rows_busy=self._worker.n_rows_busy,
             rows=self.config.max_running,
+            steps=self._worker.steps,
         )
 
     async def _model_for(self, request: SpeechRequest | TransferRequest) -> Model:

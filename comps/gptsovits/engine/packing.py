@@ -30,16 +30,25 @@ def pack_decoder(
     """
     if decoder.quantizer.codebook.device.type != "cpu":
         return
-    pack_convs(decoder.prior)
-    if isinstance(decoder, VitsDecoder):
-        pack_convs(decoder.flow)
-    if isinstance(decoder.vocoder, HifiGan):
-        dtype = vocoder_dtype(precision, has_bfloat16=computes_bfloat16_well())
-        library = native.load_vocoder_library() if compiled else None
-        if library is not None and native.suits_vocoder(decoder.vocoder, dtype, library):
-            decoder.vocoder = native.CompiledHifiGan(decoder.vocoder, dtype, library, n_threads=n_threads)
-        else:
-            decoder.vocoder = PackedHifiGan(decoder.vocoder, dtype)
+    dtype = vocoder_dtype(precision, has_bfloat16=computes_bfloat16_well())
+    library = native.load_vocoder_library() if compiled else None
+    vocoder = decoder.vocoder
+    is_compiled = (
+        library is not None and isinstance(vocoder, HifiGan) and native.suits_vocoder(vocoder, dtype, library)
+    )
+    if isinstance(decoder, VitsDecoder) and library is not None and is_compiled:
+        native.compile_convs(decoder.prior, dtype, library, n_threads=n_threads)
+        native.compile_convs(decoder.flow, dtype, library, n_threads=n_threads)
+    else:
+        pack_convs(decoder.prior)
+        if isinstance(decoder, VitsDecoder):
+            pack_convs(decoder.flow)
+    if isinstance(vocoder, HifiGan):
+        decoder.vocoder = (
+            native.CompiledHifiGan(vocoder, dtype, library, n_threads=n_threads)
+            if library is not None and is_compiled
+            else PackedHifiGan(vocoder, dtype)
+        )
 
 
 def warm_up(model: Model) -> None:

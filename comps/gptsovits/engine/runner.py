@@ -10,7 +10,7 @@ from comps.cores.errors import TextTooLong
 from comps.gptsovits import native
 from comps.gptsovits.devices import Precision
 from comps.gptsovits.engine.choosing import Choice, choose, key_of
-from comps.gptsovits.engine.forms import forms_for, is_stored_as_half
+from comps.gptsovits.engine.forms import Form, forms_for, is_stored_as_half
 from comps.gptsovits.engine.graphs import SPARE, GraphedDecoder, Run
 from comps.gptsovits.engine.probing import measure_forms, torch_threads
 from comps.gptsovits.engine.sequence import Sequence
@@ -28,7 +28,8 @@ class Runner:
     On a CPU the network's weights are laid out in place, in the form that is usual for the precision; a
     network that was laid out before keeps its form, unless that was `exact`. `library` None: everything with
     torch. `n_threads` None: form and threads are what is measured to be fast here. Torch has
-    `n_torch_threads`. With `record`, steps and draws are `graphs`, recorded so.
+    `n_torch_threads`. `form`: the one to be laid out, without a choice. With `record`, steps and draws are
+    `graphs`, recorded so.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Runner:
         library: native.Library | None = None,
         n_threads: int | None = 1,
         n_torch_threads: int | None = None,
+        form: Form | None = None,
         record: Callable[[Run], Run] | None = None,
     ) -> None:
         weight = t2s.phoneme_embedding.weight
@@ -57,7 +59,9 @@ class Runner:
             self.graphs = GraphedDecoder(t2s, whole, record=record) if record is not None else None
             return
         n_torch_threads = n_torch_threads or torch.get_num_threads()
-        self.choice = _choice(t2s, precision, library, n_threads, n_torch_threads)
+        self.choice = (
+            Choice(form) if form is not None else _choice(t2s, precision, library, n_threads, n_torch_threads)
+        )
         with torch_threads(n_torch_threads):
             lay_out(t2s, self.choice.form, library)
         self._cache, self._step = stepping(t2s, self.choice.form, library, n_rows=n_rows, capacity=capacity)

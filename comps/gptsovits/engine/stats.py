@@ -15,6 +15,15 @@ STAGES = ("text", "profile", "t2s", "decoder")
 
 
 @dataclass(frozen=True)
+class StepStats:
+    """How tokens are decoded on a CPU. Pairs are for one row and for eight."""
+
+    form: str
+    threads: tuple[int, int] | None  # None: as torch has them
+    measured_ms: Mapping[str, tuple[float, float]]  # the least that a step took, by form
+
+
+@dataclass(frozen=True)
 class EngineStats:
     """A snapshot. Durations are in seconds, of the newest requests, oldest first."""
 
@@ -36,6 +45,7 @@ class EngineStats:
     first_audio_seconds: tuple[float, ...]
     total_seconds: tuple[float, ...]
     stage_seconds: Mapping[str, float]  # spent in each of `STAGES` since the start
+    steps: StepStats | None = None  # of the model that was readied first
 
 
 class Counters:
@@ -91,7 +101,14 @@ class Counters:
             return tuple(self._total)
 
     def snapshot(
-        self, *, running: int, waiting: int, capacity: int, rows_busy: int, rows: int
+        self,
+        *,
+        running: int,
+        waiting: int,
+        capacity: int,
+        rows_busy: int,
+        rows: int,
+        steps: StepStats | None = None,
     ) -> EngineStats:
         now = time.monotonic()
         with self._lock:
@@ -117,6 +134,7 @@ class Counters:
                 first_audio_seconds=tuple(self._first_audio),
                 total_seconds=tuple(self._total),
                 stage_seconds=dict(self._stages),
+                steps=steps,
             )
 
     def _forget(self, now: float) -> None:

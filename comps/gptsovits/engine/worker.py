@@ -20,7 +20,7 @@ from comps.gptsovits.engine.lane import Lane
 from comps.gptsovits.engine.packing import warm_up
 from comps.gptsovits.engine.sequence import Sequence
 from comps.gptsovits.engine.shares import Shares
-from comps.gptsovits.engine.stats import Counters
+from comps.gptsovits.engine.stats import Counters, StepStats
 from comps.gptsovits.engine.transfer import transfer_utterance
 from comps.gptsovits.engine.utterance import LiveUtterance, Utterance
 from comps.gptsovits.model import Model
@@ -66,6 +66,7 @@ class Worker:
         self._errands: list[Errand] = []
         self._shares = Shares()
         self._next_lane = 0
+        self.steps: StepStats | None = None  # of the first lane
 
     def start(self) -> None:
         sys.setswitchinterval(min(SWITCH_SECONDS, sys.getswitchinterval()))
@@ -293,6 +294,8 @@ class Worker:
                 precision=self._config.precision,
                 compiled=self._config.compiled,
             )
+            if self.steps is None and lane.choice is not None:
+                self.steps = lane.choice.stats
         self._lanes[model.fingerprint] = lane
         idle = [name for name, other in self._lanes.items() if other.scheduler.is_idle and other is not lane]
         for name in idle[: max(0, len(self._lanes) - self._config.max_models)]:

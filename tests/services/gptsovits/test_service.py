@@ -63,6 +63,14 @@ def test_health_tells_of_model_and_queue(client: TestClient) -> None:
     assert health["queue"] == {"running": 0, "waiting": 0, "capacity": 32}
 
 
+def test_health_tells_how_tokens_are_decoded_and_what_was_measured(client: TestClient) -> None:
+    assert client.get("/health").json()["steps"] == {
+        "form": "compiled, int8",
+        "threads": [1, 2],
+        "measured_ms": {"compiled, int8": [0.25, 1.5]},
+    }
+
+
 def test_health_lists_every_language_and_what_is_missing_for_it(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
