@@ -1,11 +1,13 @@
 // The page: tabs, health, theme. Everything it does goes through the same HTTP that other clients use.
 import { listJobs } from "./jobs.js";
 import { $, show, tell } from "./page.js";
-import { knowLanguages } from "./speak.js";
+import "./speak.js";
+import "./transfer.js";
 import { fillVoices, listVoices } from "./voices.js";
 
 const JOBS_EVERY_MS = 1_500;
 const HEALTH_EVERY_MS = 5_000;
+const LANGUAGES = { en: "English", zh: "Chinese", ja: "Japanese", ko: "Korean", yue: "Cantonese" };
 
 // --- tabs ---
 
@@ -18,6 +20,8 @@ export function choose(tab) {
     each.tabIndex = chosen ? 0 : -1;
     show($(each.getAttribute("aria-controls")), chosen);
   }
+  const panel = $(tab.getAttribute("aria-controls"));
+  if (panel.classList.contains("listens")) panel.append($("stage")); // both forms are heard at one place
   history.replaceState(null, "", `#${tab.getAttribute("aria-controls")}`);
   if (tab.id === "tab-voices") listVoices().catch(tell);
   if (tab.id === "tab-jobs") listJobs().catch(tell);
@@ -49,6 +53,12 @@ $("theme").addEventListener("click", () => {
 });
 
 // --- health ---
+
+function knowLanguages(codes) {
+  for (const choice of [$("language"), $("said-language")]) {
+    if (choice.length === 1) choice.append(...codes.map((code) => new Option(LANGUAGES[code] ?? code, code)));
+  }
+}
 
 async function lookAtHealth() {
   let said;

@@ -1,62 +1,62 @@
-// The clip to clone: chosen, dropped or recorded, with what it says.
+// A recording to be chosen, dropped or made here: the clip to clone, the recording to be spoken again.
 import { Microphone } from "./audio.js";
 import { $, show, tell } from "./page.js";
 
-let file = null;
-let microphone = null;
+/** The field whose elements are called `<prefix>file`, `<prefix>record` … `onChange` hears of what is chosen. */
+export function clipField(prefix, onChange = () => {}) {
+  const part = (name) => $(`${prefix}${name}`);
+  let file = null;
+  let microphone = null;
 
-/** The clip that is to be cloned; null for a known voice. */
-export const clip = () => file;
-export const transcript = () => $("transcript").value.trim();
-
-export function useClip(chosen) {
-  file = chosen;
-  const player = $("clip-player");
-  if (player.src) URL.revokeObjectURL(player.src);
-  if (file) {
-    player.src = URL.createObjectURL(file);
-    $("clip-name").textContent = file.name;
-  } else {
-    player.removeAttribute("src");
-    $("file").value = "";
-    $("transcript").value = "";
-  }
-  show($("clip"), Boolean(file));
-  show($("clip-ways"), !file);
-  show($("known"), !file);
-}
-
-$("file").addEventListener("change", (event) => event.target.files[0] && useClip(event.target.files[0]));
-$("forget-clip").addEventListener("click", () => { useClip(null); $("voice").focus(); });
-
-for (const kind of ["dragover", "dragleave", "drop"]) {
-  $("drop").addEventListener(kind, (event) => {
-    event.preventDefault();
-    $("drop").classList.toggle("over", kind === "dragover");
-    if (kind === "drop" && event.dataTransfer.files[0]) useClip(event.dataTransfer.files[0]);
-  });
-}
-
-$("record").addEventListener("click", async () => {
-  tell(null);
-  try {
-    if (microphone) {
-      const recorded = microphone;
-      microphone = null;
-      useClip(await recorded.stop());
+  function use(chosen) {
+    file = chosen;
+    const player = part("clip-player");
+    if (player.src) URL.revokeObjectURL(player.src);
+    if (file) {
+      player.src = URL.createObjectURL(file);
+      part("clip-name").textContent = file.name;
     } else {
-      const starting = new Microphone((level, seconds) => {
-        $("level").value = Math.min(1, 4 * level);
-        $("record-text").textContent = `Stop · ${seconds.toFixed(0)} s`;
-      });
-      await starting.start();
-      microphone = starting;
+      player.removeAttribute("src");
+      part("file").value = "";
     }
-  } catch (error) {
-    microphone = null;
-    tell({ problem: { title: "The microphone cannot be used", detail: error.message } });
+    show(part("clip"), Boolean(file));
+    show(part("clip-ways"), !file);
+    onChange(file);
   }
-  $("record").classList.toggle("recording", Boolean(microphone));
-  $("record-text").textContent = microphone ? "Stop" : "Record";
-  show($("level"), Boolean(microphone));
-});
+
+  async function record() {
+    tell(null);
+    try {
+      if (microphone) {
+        const recorded = microphone;
+        microphone = null;
+        use(await recorded.stop());
+      } else {
+        const starting = new Microphone((level, seconds) => {
+          part("level").value = Math.min(1, 4 * level);
+          part("record-text").textContent = `Stop · ${seconds.toFixed(0)} s`;
+        });
+        await starting.start();
+        microphone = starting;
+      }
+    } catch (error) {
+      microphone = null;
+      tell({ problem: { title: "The microphone cannot be used", detail: error.message } });
+    }
+    part("record").classList.toggle("recording", Boolean(microphone));
+    part("record-text").textContent = microphone ? "Stop" : "Record";
+    show(part("level"), Boolean(microphone));
+  }
+
+  part("file").addEventListener("change", (event) => event.target.files[0] && use(event.target.files[0]));
+  part("record").addEventListener("click", record);
+  const drop = part("drop");
+  for (const kind of ["dragover", "dragleave", "drop"]) {
+    drop.addEventListener(kind, (event) => {
+      event.preventDefault();
+      drop.classList.toggle("over", kind === "dragover");
+      if (kind === "drop" && event.dataTransfer.files[0]) use(event.dataTransfer.files[0]);
+    });
+  }
+  return { use, file: () => file, seconds: () => part("clip-player").duration };
+}

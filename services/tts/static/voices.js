@@ -25,13 +25,19 @@ async function hear(button, name) {
   } catch (error) { tell(error); }
 }
 
-$("sample").addEventListener("click", () => $("voice").value && hear($("sample"), $("voice").value));
+for (const [button, choice] of [["sample", "voice"], ["target-sample", "target"]]) {
+  $(button).addEventListener("click", () => $(choice).value && hear($(button), $(choice).value));
+}
 
-/** Fills the choice of voices; gives them. */
+/** Fills the choices of voices; gives them. */
 export async function fillVoices(chosen) {
   const { voices, default: first } = await (await asked("voices")).json();
-  $("voice").replaceChildren(...voices.map(({ name }) => new Option(name, name)));
+  const target = $("target").value;
+  for (const choice of [$("voice"), $("target")]) {
+    choice.replaceChildren(...voices.map(({ name }) => new Option(name, name)));
+  }
   $("voice").value = chosen ?? first ?? "";
+  $("target").value = voices.some(({ name }) => name === target) ? target : first ?? voices[0]?.name ?? "";
   return voices;
 }
 

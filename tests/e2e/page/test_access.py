@@ -5,9 +5,12 @@ import re
 import pytest
 
 from tests.e2e.page.conftest import Browser, Page, opened, playwright_api
+from tests.services.clips import CLIP
 from tests.services.tts.conftest import wait_for
 
 expect = playwright_api.expect
+
+RECORDING = {"name": "me.wav", "mimeType": "audio/wav", "buffer": CLIP}
 
 
 def focus_on(page: Page, selector: str, *, backwards: bool = False) -> None:
@@ -50,6 +53,24 @@ def test_everything_can_be_done_with_the_keyboard_alone(page: Page, engine: obje
     expect(page.locator("#voices")).to_be_visible()
     page.keyboard.press("Home")
     expect(page.locator("#speak")).to_be_visible()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#transfer")).to_be_visible()
+    focus_on(page, "#source-record")
+    page.keyboard.press("Space")
+    expect(page.locator("#source-record-text")).to_have_text("Stop · 1 s")
+    page.keyboard.press("Space")
+    expect(page.locator("#source-clip-name")).to_have_text("recording.wav")
+    focus_on(page, "#said")
+    page.keyboard.type("Beep beep.")
+    for selector in ("#target", "#target-sample", "#transfer-go"):
+        focus_on(page, selector)
+    page.keyboard.press("Enter")
+    expect(page.locator("#state")).to_contain_text("done")
+    for selector in ("#transfer-queue", "#player", "#download"):
+        focus_on(page, selector)
+    focus_on(page, "#forget-source", backwards=True)
+    page.keyboard.press("Enter")
+    expect(page.locator("#source-file")).to_be_focused()
 
 
 def test_progress_is_told_to_screen_readers_in_few_words(page: Page) -> None:
@@ -78,7 +99,7 @@ def test_axe_finds_nothing_in_any_state(browser: Browser, gateway: str, scheme: 
                 f"{where}: scrolls sideways"
             )
 
-        page.get_by_text("Options").click()
+        page.get_by_text("Options").first.click()
         check("at first")
         page.fill("#text", "One. Two.")
         page.click("#go")
@@ -88,6 +109,14 @@ def test_axe_finds_nothing_in_any_state(browser: Browser, gateway: str, scheme: 
         page.click("#go")
         page.get_by_role("alert").wait_for()
         check("problem")
+        page.click("#tab-transfer")
+        page.get_by_text("Options").last.click()
+        check("transfer at first")
+        page.set_input_files("#source-file", files=[RECORDING])
+        page.fill("#said", "Hello, it is me.")
+        page.click("#transfer-go")
+        page.locator("#outcome").wait_for()
+        check("transferred")
         page.click("#tab-voices")
         page.locator("#voice-list li").first.wait_for()
         check("voices")
