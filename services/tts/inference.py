@@ -65,8 +65,15 @@ class InferenceClient:
         return str(self._client.base_url).rstrip("/")
 
     async def health(self) -> InferenceHealth:
-        """How the service is; `UpstreamUnavailable` if it cannot be asked."""
-        reply = await self._request("GET", "/health", timeout=HEALTH_SECONDS)
+        """How the service is; `UpstreamUnavailable` if it cannot be asked, or takes long to say."""
+        try:
+            reply = await self._request("GET", "/health", timeout=HEALTH_SECONDS)
+        except (
+            DeadlineExceeded
+        ) as error:  # of this question alone: what it was asked for may still be waited for
+            raise UpstreamUnavailable(
+                f"the inference service did not say within {HEALTH_SECONDS:g} s how it is"
+            ) from error
         try:
             health = InferenceHealth.model_validate_json(reply.content)
         except ValidationError as error:

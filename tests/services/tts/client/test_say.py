@@ -75,7 +75,13 @@ def test_the_terminal_shows_a_bar_of_segments(here: Path) -> None:
 
 
 def test_an_interrupt_cancels_the_job(here: Path, engine: FakeEngine) -> None:
-    with subprocess.Popen([*PROGRAM, "say", "[slow]. " * 100]) as process:
+    # Where the tests run in the background, interrupts are ignored, and what they start would inherit that.
+    heeding = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        process = subprocess.Popen([*PROGRAM, "say", "[slow]. " * 100])
+    finally:
+        signal.signal(signal.SIGINT, heeding)
+    with process:
         wait_for(lambda: engine.running == 1)
         time.sleep(0.3)
         process.send_signal(signal.SIGINT)
