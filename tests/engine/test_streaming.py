@@ -1,7 +1,7 @@
 """Speech while its tokens are still coming is the speech of the whole, and no joint is heard."""
 
 import asyncio
-from copy import copy
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,11 +15,10 @@ from comps.gptsovits.devices import Precision
 from comps.gptsovits.dsp.crossfade import crossfade
 from comps.gptsovits.engine import Engine, EngineConfig
 from comps.gptsovits.engine.pacing import FIRST_TOKENS, LOOKAHEAD_TOKENS, Cuts
+from comps.gptsovits.engine.packing import pack_decoder
 from comps.gptsovits.engine.streaming import LiveSpeech
 from comps.gptsovits.engine.synthesis import vits_slices
 from comps.gptsovits.networks.vits.decoder import VitsDecoder
-from comps.gptsovits.networks.vocoders.hifigan import HifiGan
-from comps.gptsovits.networks.vocoders.packed import PackedHifiGan
 from comps.gptsovits.voice import Voice
 from tests.engine.small import DECODER_CONFIG, N_BINS, SAMPLE_RATE
 
@@ -201,14 +200,20 @@ def test_streamed_speech_is_close_to_the_whole(spoken: list[Speech]) -> None:
         assert (streamed - whole).abs().mean() < 0.2
 
 
-def _plain(decoder: VitsDecoder) -> HifiGan:
-    assert isinstance(decoder.vocoder, HifiGan)
-    return decoder.vocoder
-
-
-def test_half_precision_of_the_vocoder_is_not_heard(spoken: list[Speech]) -> None:
+@pytest.mark.parametrize(("compiled", "largest"), [(True, 0.03), (False, 0.1)])
+def test_half_precision_is_not_heard(spoken: list[Speech], compiled: bool, largest: float) -> None:
+    """Compiled code is nearer, for its residual sums are float32."""
     for speech in spoken:
-        decoder = copy(speech.decoder)
-        decoder._modules = {**decoder._modules, "vocoder": PackedHifiGan(_plain(decoder), torch.bfloat16)}
+        decoder = deepcopy(speech.decoder)
+        pack_decoder(decoder, Precision.BF16, compiled=compiled)
         exact, half = speech.whole(), replace(speech, decoder=decoder).whole()
         assert 10 * torch.log10((half - exact).square().sum() / exact.square().sum()) < -40
+        assert (log_spectra(half, speech.rate) - log_spectra(exact, speech.rate)).abs().mean() < largest
+
+
+def test_compiled_code_in_float32_makes_the_same_samples(spoken: list[Speech]) -> None:
+    for speech in spoken:
+        decoder = deepcopy(speech.decoder)
+        pack_decoder(decoder, Precision.EXACT)
+        exact, packed = speech.whole(), replace(speech, decoder=decoder).whole()
+        assert 10 * torch.log10((packed - exact).square().sum() / exact.square().sum()) < -100

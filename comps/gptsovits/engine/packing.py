@@ -25,8 +25,8 @@ def pack_decoder(
 ) -> None:
     """Lays out a decoder's weights for speed, in place: they are no longer the network's own.
 
-    Only the vocoder, which is nearly all of the work, may compute in less than float32, and in compiled code,
-    on `n_threads` (None: torch's). Elsewhere than on a CPU nothing is changed.
+    Compiled code runs on `n_threads` (None: torch's), and may multiply in bfloat16; without it, the vocoder
+    alone may. Elsewhere than on a CPU nothing is changed.
     """
     if decoder.quantizer.codebook.device.type != "cpu":
         return

@@ -4,6 +4,7 @@ Optional. Where there is neither a built library nor a compiler, the engine comp
 """
 
 from comps.gptsovits.native.cache import PackedCache
+from comps.gptsovits.native.convs import CompiledConv1d, compile_convs
 from comps.gptsovits.native.drawing import Drawing, draw
 from comps.gptsovits.native.library import Kind, Library, load_library
 from comps.gptsovits.native.packing import fits_half
@@ -17,6 +18,7 @@ from comps.gptsovits.native.vocoder import (
 
 __all__ = [
     "LAYERS",
+    "CompiledConv1d",
     "CompiledHifiGan",
     "CompiledStep",
     "Drawing",
@@ -24,6 +26,7 @@ __all__ = [
     "Library",
     "PackedCache",
     "VocoderLibrary",
+    "compile_convs",
     "draw",
     "fits_half",
     "load_library",

@@ -3,7 +3,7 @@
 from ctypes import Structure, c_int32, c_void_p
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from comps.gptsovits.native.library import LANES
@@ -71,6 +71,14 @@ class Taps:
     def view_with(self, bias: Tensor) -> ConvView:
         """With another bias, of as many numbers."""
         return ConvView(self.weight.data_ptr(), bias.data_ptr(), *self._sizes)
+
+
+def same_length(conv: nn.Module, dtype: torch.dtype, widest: int) -> Taps:
+    """Of a convolution that is padded with zeros on both sides."""
+    assert isinstance(conv, nn.Conv1d)
+    assert isinstance(conv.padding, tuple)
+    first, dilation = -conv.padding[0], conv.dilation[0]
+    return Taps(conv.weight, conv.bias, dtype, first=first, dilation=dilation, widest=widest)
 
 
 def _aligned(x: Tensor) -> Tensor:

@@ -214,6 +214,33 @@ void vocode(const Vocoder& net, const float* frames, int n_threads, float* sampl
     convolve(net.out, out->row(net.n_skipped_samples), out->channels(), 0, n_rows, sound, together);
 }
 
+// x [n][n_in] and zeros around it, convolved to y [n_out][...].
+template <class E>
+void one_layer(const Conv& conv, const float* x, long n, long n_out, int n_threads, float* y) {
+    static thread_local Rows<E> rows;
+    rows.fit(n, static_cast<int>(rounded_up(conv.n_in, LANES)));
+    for (long t = 0; t < n; t++) {
+        int c = 0;
+        for (; c + LANES <= conv.n_in; c += LANES) keep(rows.row(t) + c, load(x + t * conv.n_in + c));
+        floats rest = {};
+        for (int i = c; i < conv.n_in; i++) rest[i - c] = x[t * conv.n_in + i];
+        if (c < conv.n_in) keep(rows.row(t) + c, rest);
+    }
+    Output<E> made;
+    made.stride = long(conv.n_blocks) * conv.width * LANES;
+    made.raw = y;
+    convolve(conv, rows.row(0), rows.channels(), 0, n_out, made, Together{n_threads});
+}
+
+// With as many threads as are asked for, or this one alone while others are at work.
+template <class F>
+void with_threads(int n_threads, const F& work) {
+    std::unique_lock<std::mutex> mine(pool_mutex, std::try_to_lock);
+    const int n = mine.owns_lock() ? n_threads : 1;
+    if (mine.owns_lock()) pool.grow(n);
+    work(n);
+}
+
 }  // namespace
 
 extern "C" {
@@ -225,12 +252,22 @@ int32_t vocoder_has_bfloat16() { return HAS_BFLOAT16; }
 
 // frames [n_channels][n_frames] -> samples [n_samples rounded up to 16], before the last tanh.
 void vocoder_run(const Vocoder* net, const float* frames, int32_t n_threads, float* samples) {
-    std::unique_lock<std::mutex> mine(pool_mutex, std::try_to_lock);
-    const int n = mine.owns_lock() ? n_threads : 1;
-    if (mine.owns_lock()) pool.grow(n);
+    with_threads(n_threads, [&](int n) {
 #if HAS_BFLOAT16
-    if (net->is_bfloat16) return vocode<bf16>(*net, frames, n, samples);
+        if (net->is_bfloat16) return vocode<bf16>(*net, frames, n, samples);
 #endif
-    vocode<float>(*net, frames, n, samples);
+        vocode<float>(*net, frames, n, samples);
+    });
+}
+
+// x [n][n_in] -> y [n_out][outputs rounded up to whole blocks]. No tap looks further than PAD rows beyond x.
+void convolution_run(
+    const Conv* conv, int32_t is_bfloat16, const float* x, int64_t n, int64_t n_out, int32_t n_threads, float* y) {
+    with_threads(n_threads, [&](int n_free) {
+#if HAS_BFLOAT16
+        if (is_bfloat16) return one_layer<bf16>(*conv, x, n, n_out, n_free, y);
+#endif
+        one_layer<float>(*conv, x, n, n_out, n_free, y);
+    });
 }
 }

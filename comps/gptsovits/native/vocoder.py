@@ -5,7 +5,7 @@ compute in bfloat16: it is faster than what torch does, and closer to float32.
 """
 
 import ctypes
-from ctypes import POINTER, Structure, c_int32, c_void_p
+from ctypes import POINTER, Structure, c_int32, c_int64, c_void_p
 from functools import cache
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from comps.gptsovits.native import build
 from comps.gptsovits.native.library import LANES
 from comps.gptsovits.native.opening import opened
 from comps.gptsovits.native.packing import round_up
-from comps.gptsovits.native.taps import ConvView, Taps
+from comps.gptsovits.native.taps import ConvView, Taps, same_length
 from comps.gptsovits.networks.vocoders.hifigan import AnyHifiGan, HifiGan, ResBlock, Stage
 from comps.gptsovits.networks.vocoders.margins import Margins
 
@@ -69,12 +69,23 @@ class VocoderLibrary:
         functions = ctypes.CDLL(str(file))
         try:
             self.run = functions.vocoder_run
+            self.convolve = functions.convolution_run
             self.widest = int(functions.vocoder_width())
             self.has_bfloat16 = bool(functions.vocoder_has_bfloat16())
         except AttributeError as error:
             raise OSError(f"{file.name} lacks a function: {error}") from error
         self.run.argtypes = (POINTER(VocoderView), c_void_p, c_int32, c_void_p)
         self.run.restype = None
+        self.convolve.argtypes = (
+            POINTER(ConvView),
+            c_int32,
+            c_void_p,
+            c_int64,
+            c_int64,
+            c_int32,
+            c_void_p,
+        )
+        self.convolve.restype = None
 
 
 @cache
@@ -110,7 +121,7 @@ class CompiledStage:
         phases = [by_output[..., phase :: self.rate].flip(-1) for phase in range(self.rate)]
         up = [Taps(phase, stage.up.bias, dtype, first=1 - phase.shape[-1], widest=widest) for phase in phases]
         pairs = [
-            (_same_length(dilated, dtype, widest), _same_length(plain, dtype, widest))
+            (same_length(dilated, dtype, widest), same_length(plain, dtype, widest))
             for block in stage.blocks
             if isinstance(block, ResBlock)
             for dilated, plain in zip(block.dilated, block.plain, strict=True)
@@ -136,7 +147,7 @@ class CompiledHifiGan(AnyHifiGan):
         self.config, self.dtype, self.condition = vocoder.config, dtype, vocoder.condition
         self.n_threads = n_threads
         self._library = library
-        self._in = _same_length(vocoder.conv_in, dtype, library.widest)
+        self._in = same_length(vocoder.conv_in, dtype, library.widest)
         self._stages = [
             CompiledStage(stage, dtype, library.widest)
             for stage in vocoder.stages
@@ -179,13 +190,6 @@ class CompiledHifiGan(AnyHifiGan):
         n_threads = self.n_threads or torch.get_num_threads()
         self._library.run(ctypes.byref(view), frames.data_ptr(), n_threads, samples.data_ptr())
         return samples[:n_samples]
-
-
-def _same_length(conv: nn.Module, dtype: torch.dtype, widest: int) -> Taps:
-    assert isinstance(conv, nn.Conv1d)
-    assert isinstance(conv.padding, tuple)
-    first, dilation = -conv.padding[0], conv.dilation[0]
-    return Taps(conv.weight, conv.bias, dtype, first=first, dilation=dilation, widest=widest)
 
 
 def _sixteen_at_once(conv: nn.Conv1d, dtype: torch.dtype, widest: int) -> Taps:
