@@ -129,6 +129,7 @@ def test_the_bench_measures_both_stages_and_the_whole(
     arguments = ["bench", "--model", str(model), "--tokens", "12", "--requests", "2", "--concurrent", "2"]
     assert main([*arguments, "--json"]) == 0
     figures = json.loads(capsys.readouterr().out)
+    assert figures["t2s_form"] in figures["t2s_forms_ms"]
     for name in (
         "t2s_tokens_per_second",
         "t2s_ratio_exact",

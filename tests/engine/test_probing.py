@@ -7,7 +7,7 @@ import torch
 
 from comps.gptsovits.devices import Precision
 from comps.gptsovits.engine import Engine, choosing
-from comps.gptsovits.engine.choosing import Choice, StepTimes, choose, key_of, remembered
+from comps.gptsovits.engine.choosing import Choice, StepTimes, choose, key_of
 from comps.gptsovits.engine.forms import Form, forms_for
 from comps.gptsovits.engine.probing import counts_up_to, measure, measure_forms, sample
 from comps.gptsovits.engine.runner import Runner
@@ -49,22 +49,30 @@ def test_every_number_of_threads_is_tried_by_doubling() -> None:
 
 def test_what_was_measured_is_not_measured_again(tmp_path: Path) -> None:
     file = tmp_path / "cache" / "choices.json"
-    assert remembered("here", lambda: TABLE, file=file) == (TABLE, True)
     other = {form: one(2.0) for form in FORMS}
-    assert remembered("there", lambda: other, file=file) == (other, True)
     for key, times in (("here", TABLE), ("there", other)):
-        assert remembered(key, never, file=file) == (times, True)
+        assert choose(FORMS, key, lambda times=times: times, file=file).times == times
+    for key, times in (("here", TABLE), ("there", other)):
+        assert choose(FORMS, key, never, file=file) == Choice(FORMS[0], times)
 
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{", "[]", '{"here": [1, 2]}', '{"here": {"compiled, int8": [{"a": 1}, {}]}}', '{"here": {"x": 1}}'],
+    [
+        "",
+        "{",
+        "[]",
+        '{"here": [1, 2]}',
+        '{"here": {"form": "compiled, int8", "settled": true}}',
+        '{"here": {"form": "compiled, int8", "settled": true, "times": {"compiled, int8": [{"a": 1}, {}]}}}',
+        '{"here": {"form": "by hand", "settled": true, "times": {}}}',
+    ],
 )
 def test_a_broken_memory_is_measured_over(tmp_path: Path, text: str) -> None:
     file = tmp_path / "choices.json"
     file.write_text(text)
-    assert remembered("here", lambda: TABLE, file=file) == (TABLE, True)
-    assert remembered("here", never, file=file) == (TABLE, True)
+    assert choose(FORMS, "here", lambda: TABLE, file=file).times == TABLE
+    assert choose(FORMS, "here", never, file=file).times == TABLE
 
 
 @pytest.mark.parametrize(("other", "chosen"), [(0.9, 0), (0.7, 0), (0.6, 1)])
@@ -82,6 +90,16 @@ def test_a_choice_that_cannot_be_kept_is_not_made(tmp_path: Path) -> None:
     choice = choose(FORMS, "here", lambda: times, file=tmp_path / "file" / "choices.json")
     assert choice.form is FORMS[0]
     assert choice.threads_for(1) == 1
+
+
+def test_a_busy_machine_decides_on_the_usual_form_for_good_and_on_threads_for_now(tmp_path: Path) -> None:
+    file = tmp_path / "choices.json"
+    times = {FORMS[0]: one(1.0), FORMS[1]: one(0.1)}
+    assert choose(FORMS, "here", lambda: times, is_busy=True, file=file).form is FORMS[0]
+    later = choose(FORMS, "here", lambda: TABLE | {FORMS[1]: one(0.1)}, file=file)
+    assert later.form is FORMS[0]
+    assert later.threads_for(1) == 4
+    assert choose(FORMS, "here", never, file=file) == later
 
 
 def test_the_key_tells_networks_forms_and_threads_apart() -> None:

@@ -35,7 +35,7 @@ class QueueHealth(Reply):
 
 
 class StepHealth(Reply):
-    """How tokens are decoded on a CPU: in what form, by how many threads, and what a step was measured to take.
+    """How tokens are decoded on a CPU: in what form, by how many threads, and what a step took when measured.
 
     `threads` and the milliseconds, for each form that was measured, are for one sequence and for eight.
     """

@@ -9,6 +9,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from comps.gptsovits import native
+from comps.gptsovits.devices import Precision, computes_bfloat16_well, vocoder_dtype
 from comps.gptsovits.engine.forms import Form
 from comps.gptsovits.model import Model
 from comps.gptsovits.networks.t2s import T2SConfig
@@ -35,7 +36,9 @@ class Roofline:
     token_flops: float
     audio_flops: float | None  # of the decoder, for a second of audio
     read_bytes_per_second: float  # of this machine
-    flops_per_second: float
+    flops_per_second: float  # in float32, as T2S adds up
+    audio_flops_per_second: float  # in what the vocoder computes with
+    audio_numbers: str
 
     @property
     def tokens_per_second(self) -> float:
@@ -53,17 +56,19 @@ class Roofline:
             f" most, and we are at {tokens_per_second / self.tokens_per_second:.0%} of that"
         )
         if self.audio_flops is not None and audio_seconds:
-            reached = self.audio_flops / audio_seconds / self.flops_per_second
+            reached = self.audio_flops / audio_seconds / self.audio_flops_per_second
             said += (
-                f"; a second of audio takes the decoder {self.audio_flops / 1e9:.0f} GFLOP, at {reached:.0%}"
+                f"; a second of audio takes the decoder {self.audio_flops / 1e9:.0f} GFLOP, at {reached:.0%} of"
+                f" {self.audio_flops_per_second / 1e9:.0f} GFLOP/s in {self.audio_numbers}"
             )
         return said
 
 
 @torch.inference_mode()
-def roofline(model: Model, form: Form) -> Roofline:
+def roofline(model: Model, form: Form, precision: Precision) -> Roofline:
     """Of a model that is as it was loaded, on this machine's CPU, for steps in a form."""
     config = model.t2s.config
+    dtype = vocoder_dtype(precision, has_bfloat16=computes_bfloat16_well())
     n_block_weights = config.n_layers * (4 * config.dim**2 + 2 * config.dim * config.ffn_dim)
     n_head_weights = config.dim * config.vocab_size
     is_exact = form.kind in (None, native.Kind.FLOAT32)
@@ -75,7 +80,9 @@ def roofline(model: Model, form: Form) -> Roofline:
         token_flops=2.0 * (n_block_weights + n_head_weights + _cached_numbers(config)),
         audio_flops=_decoder_flops(model),
         read_bytes_per_second=_reading_speed(),
-        flops_per_second=_computing_speed(),
+        flops_per_second=_computing_speed(torch.float32),
+        audio_flops_per_second=_computing_speed(dtype),
+        audio_numbers=str(dtype).removeprefix("torch."),
     )
 
 
@@ -123,14 +130,15 @@ def _reading_speed() -> float:
     return BUFFER_BYTES / _least(read)
 
 
-def _computing_speed() -> float:
-    a, b = torch.ones(MATRIX, MATRIX), torch.ones(MATRIX, MATRIX)
+def _computing_speed(dtype: torch.dtype) -> float:
+    a, b = (torch.ones(MATRIX, MATRIX, dtype=dtype) for _ in range(2))
     return 2.0 * MATRIX**3 / _least(lambda: torch.mm(a, b))
 
 
-def _least(work: Callable[[], object], rounds: int = 6) -> float:
-    best = float("inf")
-    for _ in range(rounds):
+def _least(work: Callable[[], object]) -> float:
+    """Of many, for a second: what a busy machine can do at its best."""
+    best, until = float("inf"), time.perf_counter() + 1.0
+    while time.perf_counter() < until:
         began = time.perf_counter()
         work()
         best = min(best, time.perf_counter() - began)

@@ -71,7 +71,7 @@ def _figures(args: argparse.Namespace) -> dict[str, Figure]:
     torch.set_num_threads(n_available)  # the engine chose for itself
     model = _model(args)  # with its weights as they were loaded
     form = Form(steps.form) if steps is not None else None  # as the engine chose
-    limits = roofline(model, form) if form is not None else None
+    limits = roofline(model, form, precision) if form is not None else None
     ours, whole = None, None
     if isinstance(model.decoder, VitsDecoder):
         ours, whole = parts.decoder_seconds(model, args.tokens, precision=precision)

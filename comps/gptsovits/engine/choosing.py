@@ -1,18 +1,20 @@
 """Choosing: in which form a network's steps are computed here, and by how many threads.
 
 Threads change no sample of the compiled step, so a clock may choose them at any start. A form does change
-samples: another one than usual is chosen only where the choice can be kept for the next start, and only when
-it is faster by more than clocks err.
+samples: it is chosen once and kept for later starts, and another than the usual one only where it is faster
+by more than clocks err, where it can be kept, and where nobody else was at work while it was measured.
 """
 
 import json
 import logging
 import math
+import os
 import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -27,6 +29,8 @@ FEW_ROWS, MANY_ROWS = 1, 8
 # More threads have to be this much faster: they are taken from the other work of the machine.
 WORTH_THREADS = 1.1
 WORTH_FORM = 1.5
+# Of all cores, on average over the last minute.
+BUSY = 0.75
 
 
 @dataclass(frozen=True)
@@ -80,15 +84,46 @@ class Choice:
 
 
 def choose(
-    forms: Sequence[Form], key: str, find_out: Callable[[], Times], *, file: Path | None = None
+    forms: Sequence[Form],
+    key: str,
+    find_out: Callable[[], Times],
+    *,
+    is_busy: bool = False,
+    file: Path | None = None,
 ) -> Choice:
-    """Among forms of which the first is the usual one, by what was measured under this key, or is now."""
-    times, is_kept = remembered(key, find_out, file=file)
-    usual = forms[0]
-    if not is_kept or usual not in times:
-        return Choice(usual, times)
+    """Among forms of which the first is the usual one, by what was measured under this key, or is now.
+
+    What is measured while the machine `is_busy` counts for this start alone.
+    """
+    file = file or cache_folder() / "choices.json"
+    earlier = _remembered(file, key, forms)
+    if earlier is not None and earlier.is_settled:
+        return Choice(earlier.form, earlier.times)
+    times = find_out()
+    if earlier is not None:
+        form = earlier.form
+    elif is_busy:
+        form = forms[0]
+    else:
+        form = best_of(forms, times)
+    if not _remember(file, key, _Memory(form, times, is_settled=not is_busy)) and earlier is None:
+        form = forms[0]  # the next start might find otherwise
+    return Choice(form, times)
+
+
+def best_of(forms: Sequence[Form], times: Times) -> Form:
+    """The first, unless another is much faster."""
     best = min((form for form in forms if form in times), key=lambda form: times[form].cost)
-    return Choice(best if times[usual].cost > WORTH_FORM * times[best].cost else usual, times)
+    usual = times.get(forms[0])
+    return best if usual is not None and usual.cost > WORTH_FORM * times[best].cost else forms[0]
+
+
+def is_busy_now() -> bool:
+    """Whether others use the processor."""
+    try:
+        return os.getloadavg()[0] > BUSY * (os.cpu_count() or 1)
+    except (OSError, AttributeError):  # not on Windows
+        return False
 
 
 def key_of(
@@ -99,26 +134,37 @@ def key_of(
     return json.dumps([machine, n_threads, torch.__version__, forms, is_half, asdict(config)])
 
 
-def remembered(key: str, find_out: Callable[[], Times], *, file: Path | None = None) -> tuple[Times, bool]:
-    """What was measured under this key, or is measured now; and whether the next start will find it."""
-    file = file or cache_folder() / "choices.json"
-    known = _read(file)
-    if key in known:
-        try:
-            return {Form(form): _times(tables) for form, tables in known[key].items()}, True
-        except (ValueError, TypeError, AttributeError):
-            logger.warning("%s is no table of step times", file.name)
-    times = find_out()
-    tables = {form: [each.few, each.many] for form, each in times.items()}
+@dataclass(frozen=True)
+class _Memory:
+    form: Form
+    times: Times
+    is_settled: bool
+
+
+def _remembered(file: Path, key: str, forms: Sequence[Form]) -> _Memory | None:
+    known = _read(file).get(key)
+    if known is None:
+        return None
+    try:
+        times = {Form(form): _times(tables) for form, tables in known["times"].items()}
+        return _Memory(forms[forms.index(known["form"])], times, is_settled=known["settled"] is True)
+    except (KeyError, ValueError, TypeError, AttributeError):
+        logger.warning("%s is no table of step times", file.name)
+        return None
+
+
+def _remember(file: Path, key: str, memory: _Memory) -> bool:
+    times = {form: [each.few, each.many] for form, each in memory.times.items()}
+    entry = {"form": memory.form, "times": times, "settled": memory.is_settled}
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         temporary = file.with_suffix(f".{time.monotonic_ns()}")
-        temporary.write_text(json.dumps(_read(file) | {key: tables}), encoding="utf-8")
+        temporary.write_text(json.dumps(_read(file) | {key: entry}), encoding="utf-8")
         temporary.replace(file)
     except OSError as error:
         logger.info("step times are measured again at the next start: %s", error)
-        return times, False
-    return times, True
+        return False
+    return True
 
 
 def _times(tables: Sequence[Mapping[str, float]]) -> StepTimes:
@@ -128,7 +174,7 @@ def _times(tables: Sequence[Mapping[str, float]]) -> StepTimes:
     return StepTimes(few, many)
 
 
-def _read(file: Path) -> dict[str, dict[str, list[dict[str, float]]]]:
+def _read(file: Path) -> dict[str, Any]:
     try:
         known = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -9,7 +9,7 @@ from torch import Tensor
 from comps.cores.errors import TextTooLong
 from comps.gptsovits import native
 from comps.gptsovits.devices import Precision
-from comps.gptsovits.engine.choosing import Choice, choose, key_of
+from comps.gptsovits.engine.choosing import Choice, choose, is_busy_now, key_of
 from comps.gptsovits.engine.forms import Form, forms_for, is_stored_as_half
 from comps.gptsovits.engine.graphs import SPARE, GraphedDecoder, Run
 from comps.gptsovits.engine.probing import measure_forms, torch_threads
@@ -108,4 +108,5 @@ def _choice(
             n_torch_threads=n_torch_threads,
             is_half=is_half,
         ),
+        is_busy=is_busy_now(),
     )
