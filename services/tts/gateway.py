@@ -196,7 +196,8 @@ class Gateway:
     async def sweep(self) -> None:
         """Remove what jobs left behind that nobody remembers: their gateway was killed, or the database lost.
 
-        Only files that are called like a job, and not before a job of that age would go itself.
+        Only files that are called like a job, and not before a job of that age would go itself. What a file
+        looks old by may be a clock that was set: what unfinished jobs write stays.
         """
         kept = max(self.settings.jobs_kept_hours * 3_600, SWEPT_AFTER_SECONDS, self.settings.deadline_seconds)
         before = time.time() - kept
@@ -204,7 +205,8 @@ class Gateway:
             found = await asyncio.to_thread(files_of_jobs, folder, older_than=before)
             known = await self.store.known({job_id for job_id, _ in found})
             for job_id, path in found:
-                if job_id not in known or path.name.endswith(".part"):
+                state = known.get(job_id)
+                if state is None or (state.is_final and path.name.endswith(".part")):
                     path.unlink(missing_ok=True)
 
 

@@ -219,13 +219,13 @@ class JobStore:
                 await connection.execute(delete(jobs).where(jobs.c.id.in_(some)))
         return removed
 
-    async def known(self, ids: Collection[str]) -> set[str]:
-        """Those of `ids` that are jobs."""
-        found: set[str] = set()
+    async def known(self, ids: Collection[str]) -> dict[str, JobState]:
+        """Those of `ids` that are jobs, and how they stand."""
+        found: dict[str, JobState] = {}
         async with self._database.reading() as connection:
             for some in _portions(list(ids)):
-                query = select(jobs.c.id).where(jobs.c.id.in_(some))
-                found.update((await connection.execute(query)).scalars())
+                query = select(jobs.c.id, jobs.c.state).where(jobs.c.id.in_(some))
+                found |= {job_id: JobState(state) for job_id, state in await connection.execute(query)}
         return found
 
     async def _one(self, query: Select[Any]) -> JobRecord | None:

@@ -65,8 +65,10 @@ def test_unfinished_jobs_keep_what_they_need_and_strangers_keep_their_files(
         job = client.post(
             "/tts", data={"text": "One. [gate].", "async": "true"}, files={"reference_audio": CLIP}
         ).headers["X-Job-Id"]
-        wait_for(lambda: engine.running == 1)
+        wait_for(lambda: list(settings.output_path.glob(f".{job}.wav.*.part")))
+        (part,) = settings.output_path.glob(f".{job}.wav.*.part")
         long_ago = time.time() - 100 * 3_600
+        os.utime(part, (long_ago, long_ago))
         lost = "0123456789abcdef" * 2
         uploads = settings.state_folder / "uploads"
         for path in (
@@ -82,10 +84,10 @@ def test_unfinished_jobs_keep_what_they_need_and_strangers_keep_their_files(
         fresh.write_bytes(b"x")
         os.utime(uploads / f"{job}-0.clip", (long_ago, long_ago))
         asyncio.run(_pruned(gateway))
-        left = {name for name in files(settings) if not name.endswith(".part")}
-        assert left == {"hello.wav", f"{lost[:-1]}x.wav", fresh.name, f"{job}-0.clip"}
+        assert files(settings) == {"hello.wav", f"{lost[:-1]}x.wav", fresh.name, f"{job}-0.clip", part.name}
         engine.gate.set()
         wait_for(lambda: client.get(f"/status/{job}").json()["state"] == "succeeded")
+        assert client.get(f"/status/{job}/audio").status_code == 200
 
 
 def test_a_job_whose_end_cannot_be_written_down_is_written_down_later(

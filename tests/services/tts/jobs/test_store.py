@@ -211,8 +211,8 @@ def test_finished_jobs_go_when_they_are_too_old_or_too_many(database_url: str) -
         assert {each.id for each in await here.store.prune(older_than=10.0, keep=2)} == {late, newer[0]}
         kept = {each.id for each in await here.store.page(limit=10)}
         assert kept == {*newer[1:], waiting.id}
-        assert await here.store.known([old, waiting.id]) == {waiting.id}
-        assert await here.store.known([]) == set()
+        assert await here.store.known([old, waiting.id]) == {waiting.id: JobState.QUEUED}
+        assert await here.store.known([]) == {}
 
     run_with(database_url, scenario)
 
