@@ -58,8 +58,8 @@ class Roofline:
         if self.audio_flops is not None and audio_seconds:
             reached = self.audio_flops / audio_seconds / self.audio_flops_per_second
             said += (
-                f"; a second of audio takes the decoder {self.audio_flops / 1e9:.0f} GFLOP, at {reached:.0%} of"
-                f" {self.audio_flops_per_second / 1e9:.0f} GFLOP/s in {self.audio_numbers}"
+                f"; a second of audio takes the decoder {self.audio_flops / 1e9:.0f} GFLOP, at {reached:.0%}"
+                f" of {self.audio_flops_per_second / 1e9:.0f} GFLOP/s in {self.audio_numbers}"
             )
         return said
 
