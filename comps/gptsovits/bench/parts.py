@@ -9,7 +9,6 @@ import torch
 from comps.gptsovits.devices import Precision
 from comps.gptsovits.engine.packing import pack_decoder
 from comps.gptsovits.engine.synthesis import vits_slices
-from comps.gptsovits.engine.threads import threads_for
 from comps.gptsovits.model import Model
 from comps.gptsovits.networks.vits.decoder import VitsDecoder
 
@@ -32,7 +31,7 @@ def decoder_seconds(
     assert isinstance(plain, VitsDecoder)
     ours = copy.deepcopy(plain)
     available = torch.get_num_threads()
-    pack_decoder(ours, precision, n_threads=available)
+    n_ours = pack_decoder(ours, precision, n_threads=available)
     g = torch.Generator().manual_seed(0)
     tokens = torch.randint(plain.config.n_bins, (1, n_tokens), generator=g).to(model.device)
     phonemes = torch.randint(300, (1, N_PHONEMES), generator=g).to(model.device)
@@ -46,7 +45,7 @@ def decoder_seconds(
     def whole() -> None:
         plain.decode(tokens, phonemes, style, noise)
 
-    runs = [(in_slices, threads_for(plain, available)), *((whole, n) for n in {1, available})]
+    runs = [(in_slices, n_ours), *((whole, n) for n in {1, available})]
     best = [float("inf")] * len(runs)
     for round_ in range(ROUNDS + 1):  # in turn, so that what else the machine does slows all alike
         for i, (run, n_threads) in enumerate(runs):

@@ -66,8 +66,9 @@ class Lane:
     ) -> None:
         self.model = model
         self.n_threads = threads_for(model.t2s, n_threads)  # counted before the runner packs the weights
-        self.n_decoder_threads = threads_for(model.decoder, n_threads)
-        pack_decoder(model.decoder, precision, compiled=compiled, n_threads=n_threads)
+        self.n_decoder_threads = pack_decoder(
+            model.decoder, precision, compiled=compiled, n_threads=n_threads
+        )
         self.slots = Slots(n_rows)
         self.scheduler = Scheduler(self.slots)
         if model.device.type == "cuda" and compiled:
