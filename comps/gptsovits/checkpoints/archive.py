@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from comps.cores.errors import CorruptCheckpoint, UnknownCheckpoint, UnsafeCheckpoint
-from comps.gptsovits.checkpoints.pickles import Storage, read_pickle
+from comps.gptsovits.checkpoints.pickled import Storage
+from comps.gptsovits.checkpoints.pickles import read_pickle
 
 MAX_PICKLE_BYTES = 32 << 20
 MAX_DIRECTORY_BYTES = 32 << 20

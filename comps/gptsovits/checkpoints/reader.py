@@ -26,7 +26,7 @@ from comps.gptsovits.checkpoints.archive import (
     open_zip,
     read_extent,
 )
-from comps.gptsovits.checkpoints.pickles import TensorRef
+from comps.gptsovits.checkpoints.pickled import TensorRef
 
 # Where the tensors lie in the files of this field: T2S and decoders, BigVGAN, lightning, trainers.
 SECTIONS = ("weight", "generator", "state_dict", "model")
