@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -117,19 +117,14 @@ class Speech:
         self, text: str, fields: SpeechFields, speaker: Speaker, model: ModelHealth
     ) -> SpeechHandle:
         """The accepted request. Raises `UnspeakableText`, `UnsupportedLanguage`, `EngineBusy` …"""
-        options = SpeechOptions(
-            language=fields.language,
-            speed=fields.speed,
-            seed=fields.seed,
+        options = replace(
+            self._options(fields),
             top_k=fields.top_k,
             top_p=fields.top_p,
             temperature=fields.temperature,
             repetition_penalty=fields.repetition_penalty,
             pause_seconds=fields.pause_seconds,
             split=fields.split,
-            sample_steps=fields.sample_steps,
-            pronunciations=fields.pronunciations,
-            deadline_seconds=self._deadline_seconds,
             stream=fields.stream,
         )
         return await self.inference.engine.submit(
@@ -140,16 +135,19 @@ class Speech:
         self, source: Waveform, fields: TransferRequest, speaker: Speaker, model: ModelHealth
     ) -> SpeechHandle:
         """The accepted transfer. Raises as `submit`, and `NotSupportedByModel`."""
-        options = SpeechOptions(
+        return await self.inference.engine.transfer(
+            EngineTransfer(source, fields.text, speaker.voice, self._options(fields), model.id)
+        )
+
+    def _options(self, fields: VoiceFields) -> SpeechOptions:
+        """What a text and a recording are both spoken by."""
+        return SpeechOptions(
             language=fields.language,
             speed=fields.speed,
             seed=fields.seed,
             sample_steps=fields.sample_steps,
             pronunciations=fields.pronunciations,
             deadline_seconds=self._deadline_seconds,
-        )
-        return await self.inference.engine.transfer(
-            EngineTransfer(source, fields.text, speaker.voice, options, model.id)
         )
 
     def _read(self, fields: VoiceFields, clip: bytes | None, aux: Sequence[bytes]) -> Reference:
