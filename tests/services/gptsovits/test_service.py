@@ -1,130 +1,23 @@
 import base64
 import io
-import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
 import soundfile
 from fastapi.testclient import TestClient
 
-from comps.cores.errors import UnsupportedLanguage
 from comps.cores.proto.frames import MEDIA_TYPE, FrameReader
-from comps.cores.proto.health import ModelHealth
-from services.gptsovits.languages import check_language, languages_of
 from services.gptsovits.main import build_app
 from services.gptsovits.settings import GptSovitsSettings
 from tests.services.clips import CLIP, OTHER_CLIP, served, voiced, wav
 from tests.services.fakes import FakeEngine
-
-
-@pytest.fixture
-def engine() -> FakeEngine:
-    return FakeEngine()
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> GptSovitsSettings:
-    (tmp_path / "audio").mkdir()
-    (tmp_path / "audio" / "reference.wav").write_bytes(CLIP)
-    (tmp_path / "secret.wav").write_bytes(CLIP)
-    model = tmp_path / "starter" / "model.safetensors"
-    model.parent.mkdir()
-    model.write_bytes(b"weights")
-    return GptSovitsSettings(model_path=model.parent, audio_path=tmp_path / "audio", _env_file=None)
-
-
-@pytest.fixture
-def client(settings: GptSovitsSettings, engine: FakeEngine) -> Iterator[TestClient]:
-    with TestClient(build_app(settings, load=engine.loaded), raise_server_exceptions=False) as client:
-        _ready(client)
-        yield client
-
-
-def _ready(client: TestClient | httpx.Client) -> None:
-    deadline = time.monotonic() + 30
-    while client.get("/health").status_code != 200:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+from tests.services.gptsovits.conftest import ready, until
 
 
 def process(client: TestClient | httpx.Client, clip: bytes = CLIP, **fields: str) -> str:
     reply = client.post("/process", files={"audio": clip}, data=fields)
     assert reply.status_code == 200, reply.text
     return str(reply.json()["speaker_id"])
-
-
-def test_health_tells_of_model_and_queue(client: TestClient) -> None:
-    health = client.get("/health").json()
-    assert health["status"] == "ok"
-    assert health["model"]["id"] == "fake"
-    assert health["model"]["languages"] == ["en"]
-    assert health["queue"] == {"running": 0, "waiting": 0, "capacity": 32}
-
-
-def test_health_tells_how_tokens_are_decoded_and_what_was_measured(client: TestClient) -> None:
-    assert client.get("/health").json()["steps"] == {
-        "form": "compiled, int8",
-        "threads": [1, 2],
-        "measured_ms": {"compiled, int8": [0.25, 1.5]},
-    }
-
-
-def test_health_lists_every_language_and_what_is_missing_for_it(
-    client: TestClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("services.gptsovits.languages.is_installed", lambda code: code != "ko")
-    languages = {each["code"]: each for each in client.get("/health").json()["languages"]}
-    assert set(languages) == {"en", "zh", "ja", "ko", "yue"}
-    assert languages["en"] == {"code": "en", "spoken": True}
-    assert languages["ko"] == {"code": "ko", "spoken": False, "missing_extra": "ko"}
-
-
-def test_a_language_whose_file_is_missing_is_refused_by_that_file_s_name() -> None:
-    model = ModelHealth(
-        id="pair",
-        version="v2",
-        fingerprint="f",
-        languages=["en"],
-        sample_rate=32_000,
-        needs={"zh": "bert.bin"},
-    )
-    assert [each.missing_file for each in languages_of(model) if each.code == "zh"] == ["bert.bin"]
-    with pytest.raises(UnsupportedLanguage, match=r"bert\.bin is missing"):
-        check_language("all_zh", model)
-
-
-def test_health_names_the_missing_file_and_recovers_when_it_appears(
-    settings: GptSovitsSettings, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("services.gptsovits.inference.LOOK_AGAIN_SECONDS", 0.02)
-    missing = settings.model_path / "model.safetensors"
-    missing.unlink()
-    with TestClient(build_app(settings, load=engine.loaded)) as client:
-        _until(lambda: client.get("/health").json()["status"] == "unavailable")
-        reply = client.get("/health")
-        assert reply.status_code == 503
-        assert reply.json()["status"] == "unavailable"
-        assert reply.json()["missing"] == str(missing)
-        refused = client.post("/tts", json={"text": "hello", "reference_audio": "reference.wav"})
-        assert refused.status_code == 503
-        assert refused.json()["code"] == "model_not_ready"
-        assert int(refused.headers["Retry-After"]) >= 1
-        missing.write_bytes(b"weights")
-        _ready(client)
-
-
-def test_a_model_that_cannot_be_loaded_is_said_so(settings: GptSovitsSettings) -> None:
-    def broken() -> None:
-        raise RuntimeError("weights of /secret/place are odd")
-
-    with TestClient(build_app(settings, load=broken)) as client:  # type: ignore[arg-type]
-        _until(lambda: client.get("/health").json()["status"] == "unavailable")
-        health = client.get("/health")
-        assert health.status_code == 503
-        assert health.json()["status"] == "unavailable"
-        assert "secret" not in health.text
 
 
 def test_a_clip_becomes_a_speaker_who_then_speaks(client: TestClient) -> None:
@@ -174,7 +67,7 @@ def test_profiles_with_a_wrong_digest_or_of_other_weights_are_refused(
     assert client.put(f"/speakers/{speaker}", content=b"junk").json()["code"] == "corrupt_profile"
     others = FakeEngine(fingerprint="another")
     with TestClient(build_app(settings, load=others.loaded)) as other:
-        _ready(other)
+        ready(other)
         refused = other.put(f"/speakers/{speaker}", content=data)
         assert (refused.status_code, refused.json()["code"]) == (409, "profile_mismatch")
 
@@ -315,7 +208,7 @@ def test_a_body_beyond_the_limit_is_refused_announced_or_not(
 ) -> None:
     small = settings.model_copy(update={"max_body_bytes": 10_000})
     with TestClient(build_app(small, load=engine.loaded)) as client:
-        _ready(client)
+        ready(client)
         announced = client.post("/process", files={"audio": CLIP})
         assert (announced.status_code, announced.json()["code"]) == (413, "body_too_large")
         chunks = (b"x" * 1_000 for _ in range(20))
@@ -350,12 +243,12 @@ def test_an_error_after_the_first_audio_is_a_frame_with_its_problem(client: Test
 def test_a_client_that_hangs_up_cancels_its_request(settings: GptSovitsSettings, engine: FakeEngine) -> None:
     fields = {"text": "[slow]. " * 100, "reference_audio": "reference.wav"}
     with served(build_app(settings, load=engine.loaded)) as url, httpx.Client(base_url=url) as client:
-        _ready(client)
+        ready(client)
         with client.stream("POST", "/tts", json=fields) as reply:
             pieces = reply.iter_bytes()  # kept: a forgotten iterator hangs up
             next(pieces)
             assert engine.running == 1
-        _until(lambda: engine.cancelled == 1 and engine.running == 0)
+        until(lambda: engine.cancelled == 1 and engine.running == 0)
 
 
 @pytest.mark.parametrize("stream", [True, False])
@@ -364,55 +257,11 @@ def test_hanging_up_before_the_first_audio_cancels_too(
 ) -> None:
     fields = {"text": "[stuck].", "reference_audio": "reference.wav", "stream": stream}
     with served(build_app(settings, load=engine.loaded)) as url, httpx.Client(base_url=url) as client:
-        _ready(client)
+        ready(client)
         with pytest.raises(httpx.ReadTimeout):
             client.post("/tts", json=fields, timeout=0.3)
-        _until(lambda: engine.cancelled == 1 and engine.running == 0)
-
-
-def _until(condition: object) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():  # type: ignore[operator]
-        assert time.monotonic() < deadline, "did not happen within 30 s"
-        time.sleep(0.01)
-
-
-def test_metrics_name_the_engine(client: TestClient) -> None:
-    client.post("/tts", json={"text": "hi", "reference_audio": "reference.wav"})
-    text = client.get("/metrics").text
-    assert "gptsovits_ready 1.0" in text
-    assert 'http_requests_total{method="POST",route="/tts",status="200"} 1.0' in text
+        until(lambda: engine.cancelled == 1 and engine.running == 0)
 
 
 def test_clips_of_different_voices_are_different_speakers(client: TestClient) -> None:
     assert process(client, CLIP) != process(client, OTHER_CLIP)
-
-
-def test_phonemize_shows_what_will_be_said(client: TestClient) -> None:
-    body = {
-        "text": "I paid $5 for a tomato 😀.",
-        "language": "en",
-        "pronunciations": {"tomato": "T AH0 M AA1 T OW0"},
-    }
-    reply = client.post("/phonemize", json=body)
-    assert reply.status_code == 200, reply.text
-    said = reply.json()
-    assert said["norm_text"] == "I paid five dollars for a tomato."
-    assert "T AH0 M AA1 T OW0" in " ".join(said["phones"])
-    assert len(said["phone_ids"]) == len(said["phones"])
-    assert [span["language"] for span in said["spans"]] == ["en"]
-    assert "😀" in said["warnings"][0]
-
-
-@pytest.mark.parametrize(
-    ("body", "code"),
-    [
-        ({"text": "😀"}, "unspeakable_text"),
-        ({"text": "hello", "language": "zh"}, "unsupported_language"),
-        ({"text": "hello", "language": "klingon"}, "unsupported_language"),
-    ],
-)
-def test_phonemize_refuses_what_cannot_be_said(client: TestClient, body: dict[str, str], code: str) -> None:
-    reply = client.post("/phonemize", json=body)
-    assert reply.status_code == 422
-    assert reply.json()["code"] == code
