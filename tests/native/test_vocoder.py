@@ -9,10 +9,11 @@ from torch import Tensor
 from comps.gptsovits import native
 from comps.gptsovits.devices import Precision, computes_bfloat16_well
 from comps.gptsovits.engine.packing import pack_decoder
+from comps.gptsovits.engine.synthesis import WHOLE_WINDOW_SECONDS, WINDOW_SECONDS, vits_slices
 from comps.gptsovits.networks.vits.decoder import VitsDecoder
 from comps.gptsovits.networks.vocoders.hifigan import HifiGan, HifiGanConfig
 from comps.gptsovits.networks.vocoders.packed import PackedHifiGan
-from tests.engine.small import DECODER_CONFIG
+from tests.engine.small import DECODER_CONFIG, N_BINS, SAMPLE_RATE
 
 N_FRAMES = 90
 # Many channels and few, official kernels and dilations, widths that are padded, three vectors at once, and an
@@ -90,6 +91,37 @@ def test_windows_and_threads_change_no_bit(name: str, dtype: torch.dtype) -> Non
         left, right = min(start, context), min(N_FRAMES - stop, context)
         window = compiled(x[..., start - left : stop + right], style, context=(left, right))
         assert torch.equal(window, whole[:, start * hop : stop * hop])
+
+
+@torch.inference_mode()
+def test_speech_is_the_same_samples_in_windows_of_any_length() -> None:
+    """So a reply whose sentences are spoken whole is the same, whether it is streamed or not."""
+    dtype = torch.bfloat16 if computes_bfloat16_well() else torch.float32
+    vocoder_or_skip(HifiGan(DECODER_CONFIG.vocoder), dtype)
+    torch.manual_seed(0)
+    decoder = VitsDecoder(DECODER_CONFIG).eval()
+    decoder.quantizer.codebook.normal_()
+    pack_decoder(decoder, Precision.AUTO, n_threads=2)
+    tokens, phonemes = torch.randint(N_BINS, (1, 90)), torch.randint(700, (1, 12))
+    style = torch.randn(1, DECODER_CONFIG.style_dim, 1)
+
+    def spoken(window_seconds: tuple[float, ...]) -> Tensor:
+        generator = torch.Generator().manual_seed(5)
+        slices = vits_slices(
+            decoder,
+            tokens,
+            phonemes,
+            style,
+            generator,
+            sample_rate=SAMPLE_RATE,
+            window_seconds=window_seconds,
+        )
+        return torch.cat([part.samples for part in slices])
+
+    whole = spoken((60.0,))
+    assert len(whole) == 90 * DECODER_CONFIG.samples_per_token
+    assert torch.equal(spoken(WINDOW_SECONDS), whole)
+    assert torch.equal(spoken(WHOLE_WINDOW_SECONDS), whole)
 
 
 @torch.inference_mode()
