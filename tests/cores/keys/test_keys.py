@@ -1,9 +1,11 @@
 import hashlib
+import io
 import json
 import os
 import stat
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from comps.cores.keys.bucket import TokenBucket
 from comps.cores.keys.file import change_keys, read_keys
 from comps.cores.keys.key import ApiKey, ApiKeys, Scope, digest, new_secret
 from comps.cores.keys.ring import KeyRing
+from services.tts.main import main
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -37,6 +40,7 @@ def as_json(*keys: ApiKey) -> str:
 
 
 def command(path: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+    """The gateway's `keys`, as one types it: in a process of its own."""
     return subprocess.run(
         [sys.executable, "-m", "services.tts.main", "keys", *words],
         cwd=ROOT,
@@ -45,6 +49,17 @@ def command(path: Path, *words: str) -> "subprocess.CompletedProcess[str]":
         text=True,
         timeout=60,
     )
+
+
+def command_here(path: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+    """The same, without waiting for Python to start."""
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.setenv("TTS_KEYS_FILE", str(path))
+        patch.setattr(sys, "argv", ["tts-gateway", "keys", *words])
+        with pytest.raises(SystemExit) as ended:
+            main()
+    return subprocess.CompletedProcess(words, int(ended.value.code or 0), out.getvalue(), err.getvalue())
 
 
 def test_a_secret_is_256_random_bits_and_only_its_digest_is_kept() -> None:
@@ -153,18 +168,18 @@ def test_the_command_makes_lists_and_revokes(tmp_path: Path) -> None:
     assert secret not in path.read_text()
     assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
 
-    listed = command(path, "list")
+    listed = command_here(path, "list")
     assert "alice" in listed.stdout
     assert "valid" in listed.stdout
     assert secret not in listed.stdout + listed.stderr
     # What `--json` prints is what the setting of keys takes.
-    assert KeyRing(command(path, "list", "--json").stdout).find(secret)
+    assert KeyRing(command_here(path, "list", "--json").stdout).find(secret)
 
-    assert command(path, "add", "alice").returncode == 1
-    assert command(path, "revoke", "bob").returncode == 1
-    assert command(path, "revoke", "alice").returncode == 0
+    assert command_here(path, "add", "alice").returncode == 1
+    assert command_here(path, "revoke", "bob").returncode == 1
+    assert command_here(path, "revoke", "alice").returncode == 0
     assert KeyRing(path=path).find(secret) is None
-    assert "revoked" in command(path, "list").stdout
+    assert "revoked" in command_here(path, "list").stdout
 
 
 def test_commands_at_the_same_time_lose_no_key(tmp_path: Path) -> None:
