@@ -45,6 +45,7 @@ def _prove(docker: Docker, *, keep: bool) -> None:
         print(f"both healthy after {time.monotonic() - began:.1f} s")
         checks.health_gates_the_start(here)
         job_id = checks.speech(here)
+        checks.compiled_code(here)
         checks.user_and_files(here, job_id)
         checks.volumes_outlive_containers(here, job_id)
         checks.a_killed_server_comes_back(here)

@@ -79,6 +79,15 @@ def speech(here: Containers) -> str:
     return str(reply.headers["X-Job-Id"])
 
 
+def compiled_code(here: Containers) -> None:
+    """What was compiled when the image was built is there to be used; the image has no compiler."""
+    ask = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:9880/health').read().decode())"
+    steps = json.loads(here.inside("gptsovits", "python", "-c", ask))["steps"]
+    assert here.refuses("gptsovits", "g++", "--version"), "the compiler is left in the image"
+    assert any("compiled" in form for form in (steps["form"], *steps["measured_ms"])), steps
+    print(f"tokens are decoded by: {steps['form']}")
+
+
 def user_and_files(here: Containers, job_id: str) -> None:
     for service in ("gptsovits", "tts"):
         assert here.inside(service, "id", "-u") == USER
