@@ -22,6 +22,40 @@ constexpr int WIDEST = 3;
 constexpr int N_SUMS = 6;
 constexpr int WIDEST = 1;
 #endif
+#if defined(__AVX2__) && defined(__FMA__)
+#include <immintrin.h>
+#endif
+
+// Sixteen sums as registers hold them: what is spread over two of them is added to by halves.
+#if defined(__AVX2__) && defined(__FMA__) && !defined(__AVX512F__)
+struct Sums {
+    __m256 low, high;
+    Sums() = default;
+    Sums(floats from) { std::memcpy(this, &from, sizeof *this); }
+    operator floats() const {
+        floats whole;
+        std::memcpy(&whole, this, sizeof whole);
+        return whole;
+    }
+};
+inline Sums sums_at(const float* from) {
+    Sums sums;
+    sums.low = _mm256_loadu_ps(from);
+    sums.high = _mm256_loadu_ps(from + LANES / 2);
+    return sums;
+}
+inline Sums more(const Sums& weights, float x, const Sums& so_far) {
+    const __m256 all = _mm256_set1_ps(x);
+    Sums sums;
+    sums.low = _mm256_fmadd_ps(weights.low, all, so_far.low);
+    sums.high = _mm256_fmadd_ps(weights.high, all, so_far.high);
+    return sums;
+}
+#else
+using Sums = floats;
+inline Sums sums_at(const float* from) { return load(from); }
+inline Sums more(Sums weights, float x, Sums so_far) { return fused(weights, splat(x), so_far); }
+#endif
 
 // Weights [n_blocks][n_taps][n_in / step][width * 16][step], bias [n_blocks * width * 16]; a step is one float or
 // two bfloat16.
@@ -80,10 +114,10 @@ struct Piece {
 
 #define UNROLLED _Pragma("GCC unroll 32")  // so that sums stay in registers
 #define PIECE_OF_SUMS(ADD)                                                                     \
-    floats acc[R][P];                                                                          \
+    Sums acc[R][P];                                                                            \
     UNROLLED for (int r = 0; r < R; r++)                                                       \
         UNROLLED for (int p = 0; p < P; p++)                                                   \
-            acc[r][p] = load(piece.begins ? piece.bias + p * LANES : piece.sums + (r * P + p) * LANES); \
+            acc[r][p] = sums_at(piece.begins ? piece.bias + p * LANES : piece.sums + (r * P + p) * LANES); \
     for (int tap = 0; tap < piece.n_taps; tap++) {                                             \
         const E* x = piece.x + tap * piece.tap_step;                                           \
         const E* w = piece.weight + tap * piece.weight_step;                                   \
@@ -112,10 +146,11 @@ template <int P, int R>
 void add_up(const Piece<float>& piece, const Output<float>& out) {
     using E = float;
     PIECE_OF_SUMS(
-        floats weights[P];
-        for (int p = 0; p < P; p++) weights[p] = load(w + p * LANES);
+        Sums weights[P];
+        for (int p = 0; p < P; p++) weights[p] = sums_at(w + p * LANES);
         UNROLLED for (int r = 0; r < R; r++)
-            UNROLLED for (int p = 0; p < P; p++) acc[r][p] = fused(weights[p], splat(x[r * piece.row_step]), acc[r][p]);)
+            UNROLLED for (int p = 0; p < P; p++)
+                acc[r][p] = more(weights[p], x[r * piece.row_step], acc[r][p]);)
 }
 
 #if HAS_BFLOAT16
@@ -195,7 +230,8 @@ void block_rows(const Conv& conv, int block, const E* x, long x_stride, int n, c
 
 // Rows first ... last - 1, shared out by `run`; `x` and `out` are of row 0.
 template <class E, class Run>
-void convolve(const Conv& conv, const E* x, long x_stride, long first, long last, const Output<E>& out, const Run& run) {
+void convolve(
+    const Conv& conv, const E* x, long x_stride, long first, long last, const Output<E>& out, const Run& run) {
     const long n = last - first;
     if (n <= 0) return;
     // Large weights are read once, for all rows; else rows are, by all blocks one after another.

@@ -54,7 +54,8 @@ struct Together {
     template <class Work>
     void operator()(int n, const Work& work) const { pool.run(n, n_threads, work); }
     long rows_of_part(long n, int n_blocks, long tile) const {
-        const long n_parts = std::max((4L * n_threads + n_blocks - 1) / n_blocks, n_blocks > 1 ? 1 : n / PART_ROWS);
+        const long enough = (4L * n_threads + n_blocks - 1) / n_blocks;
+        const long n_parts = std::max(enough, n_blocks > 1 ? 1 : n / PART_ROWS);
         return rounded_up((n + n_parts - 1) / n_parts, tile);
     }
 };
@@ -143,8 +144,8 @@ void stage_rows(
             made.stride = C;
             made.active = hidden;
             made.slope = SLOPE;
-            convolve(
-                pairs[j].dilated, j == 0 ? active : inner, C, clipped(first - needed), clipped(last + needed), made, run);
+            const E* source = j == 0 ? active : inner;
+            convolve(pairs[j].dilated, source, C, clipped(first - needed), clipped(last + needed), made, run);
             needed -= reach_of(pairs[j].plain);
             made.residual = j == 0 ? raw : residual;
             made.active = is_last ? nullptr : inner;
@@ -166,7 +167,8 @@ void transposed(const float* frames, int n_channels, int n_frames, Rows<E>& rows
     alignas(64) float part[LANES];
     for (int t = 0; t < n_frames; t++)
         for (int c = 0; c < n_channels; c += LANES) {
-            for (int i = 0; i < LANES; i++) part[i] = c + i < n_channels ? frames[long(c + i) * n_frames + t] : 0.0f;
+            for (int i = 0; i < LANES; i++)
+                part[i] = c + i < n_channels ? frames[long(c + i) * n_frames + t] : 0.0f;
             keep(rows.row(t) + c, load(part));
         }
 }
