@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from tokenizers import Tokenizer
 
+from comps.gptsovits.ear import Ear
 from comps.gptsovits.networks.cfm.decoder import CfmDecoder
 from comps.gptsovits.networks.encoders.bert import BertEncoder
 from comps.gptsovits.networks.encoders.content import ContentEncoder
@@ -32,6 +33,7 @@ class Model:
     languages: tuple[str, ...]
     sample_rate: int  # of the audio that comes out
     spectrogram: SpectrogramFacts  # how a reference becomes what the style encoder reads
+    ear: Ear | None = None  # listens whether tokens say their text; official models have none
     config: dict[str, Any] = field(default_factory=dict)
     provenance: dict[str, Any] = field(default_factory=dict)
 

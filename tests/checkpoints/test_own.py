@@ -191,3 +191,42 @@ def test_models_move_to_another_precision_whole(tmp_path: Path) -> None:
     single = load_model(tmp_path / "model.safetensors")
     assert single.n_bytes == pytest.approx(2 * model.n_bytes, rel=0.01)
     assert single.fingerprint == model.fingerprint
+
+
+def with_an_ear(path: Path, *, sounds: torch.Tensor, classes: torch.Tensor, **config: float) -> Path:
+    """The file at `path` with such an ear added."""
+    with open_checkpoint(path) as checkpoint:
+        metadata = dict(checkpoint.metadata)
+    metadata["config"] = json.dumps({**json.loads(metadata["config"]), "ear": config})
+    save_file({**load_file(path), "ear.sounds": sounds, "ear.classes": classes}, path, metadata=metadata)
+    return path
+
+
+def test_an_ear_travels_with_its_model(tmp_path: Path) -> None:
+    plain = load_model(write_own(tmp_path))
+    assert plain.ear is None
+    t2s = plain.t2s.config
+    sounds = torch.randn(t2s.end_token, 3).half()
+    classes = torch.arange(t2s.n_symbols) % 3
+    path = with_an_ear(tmp_path / "model.safetensors", sounds=sounds, classes=classes, clear=-0.3)
+    ear = load_model(path).ear
+    assert ear is not None
+    assert ear.clear == -0.3
+    best = [int((sounds[:, c] - sounds.max(1).values).argmax()) for c in (1, 2)]
+    assert ear.fit(best, [1, 2]) > ear.fit(best[::-1], [1, 2])
+
+
+def test_an_ear_of_another_model_is_refused(tmp_path: Path) -> None:
+    t2s = load_model(write_own(tmp_path)).t2s.config
+    sounds, classes = torch.zeros(t2s.end_token, 3), torch.zeros(t2s.n_symbols, dtype=torch.long)
+    wrong: list[dict[str, Any]] = [
+        {"sounds": sounds[:-1], "classes": classes, "clear": -0.3},
+        {"sounds": sounds, "classes": classes[:-1], "clear": -0.3},
+        {"sounds": sounds, "classes": classes + 3, "clear": -0.3},
+        {"sounds": sounds.fill_(float("nan")), "classes": classes, "clear": -0.3},
+        {"sounds": torch.zeros_like(sounds), "classes": classes},
+    ]
+    for ear in wrong:
+        path = with_an_ear(write_own(tmp_path), **ear)
+        with pytest.raises(CorruptCheckpoint, match="ear"):
+            load_model(path)

@@ -52,6 +52,7 @@ def load_model(
         if FACTS[version].has_speaker_vector:
             carried = "speaker" in own
             speaker = own.speaker() if carried else shared.speaker(path_of(found, Asset.SPEAKER))
+        ear = own.ear() if "ear" in own else None
         bert, tokenizer = _text_encoder(found, t2s.network.config.bert_dim, shared)
         config = own.config
         provenance = own.provenance
@@ -78,6 +79,7 @@ def load_model(
         languages=_speakable(known, has_bert=bert is not None),
         sample_rate=sample_rate,
         spectrogram=spectrogram,
+        ear=ear,
         config=config,
         provenance=provenance,
     )

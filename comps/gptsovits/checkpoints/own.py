@@ -1,7 +1,8 @@
 """Our own form: one safetensors file a model, with its config and where it came from.
 
 Tensors are called `t2s.…`, `decoder.…`, `content.…`, `speaker.…`, then as in the networks here (`content`:
-as in `transformers`). Metadata: `format`, and as JSON `config` and `provenance`.
+as in `transformers`); `ear.sounds` and `ear.classes` where there is an ear. Metadata:
+`format`, and as JSON `config` and `provenance`.
 """
 
 import json
@@ -29,6 +30,7 @@ from comps.gptsovits.checkpoints.parts import (
 from comps.gptsovits.checkpoints.reader import Checkpoint
 from comps.gptsovits.checkpoints.tables.encoders import CONTENT
 from comps.gptsovits.checkpoints.weights import InMemory, Stored, Under, Weights, Without
+from comps.gptsovits.ear import Ear
 from comps.gptsovits.networks.cfm.decoder import CfmConfig, CfmDecoder
 from comps.gptsovits.networks.encoders.content import ContentEncoder
 from comps.gptsovits.networks.encoders.eres2net import SpeakerConfig, SpeakerEncoder
@@ -36,7 +38,7 @@ from comps.gptsovits.networks.t2s.config import T2SConfig
 from comps.gptsovits.networks.t2s.model import T2S
 from comps.gptsovits.networks.vits.decoder import VitsConfig, VitsDecoder
 
-PARTS = ("t2s", "decoder", "content", "speaker")
+PARTS = ("t2s", "decoder", "content", "speaker", "ear")
 
 
 def save_model(
@@ -123,6 +125,19 @@ class OwnModel:
     def speaker(self) -> Part[SpeakerEncoder]:
         config = sound(from_json(SpeakerConfig, self._section("speaker"), "config.speaker"))
         return fill(constructed(lambda: SpeakerEncoder(config)), self._weights("speaker"))
+
+    def ear(self) -> Ear:
+        """Raises CorruptCheckpoint where its table does not fit the model."""
+        weights = self._weights("ear")
+        try:
+            sounds, classes = (weights.read(name) for name in ("sounds", "classes"))
+            clear = float(self._section("ear")["clear"])
+            config = from_json(T2SConfig, self._section("t2s"), "config.t2s")
+            if (len(sounds), len(classes)) != (config.end_token, config.n_symbols):
+                raise ValueError("it is of another model")
+            return Ear(sounds.float().numpy(), classes.long().numpy(), clear=clear)
+        except (KeyError, TypeError, ValueError) as error:
+            raise CorruptCheckpoint(f"{self._checkpoint.path.name}: its ear is not sound: {error}") from None
 
     def _weights(self, part: str) -> Weights:
         return Under(self._all, f"{part}.")

@@ -5,6 +5,8 @@ fewer or far more than the phonemes need, a token that repeats for seconds, a lo
 
 English corpus speech has 1.6 to 3.5 tokens a phoneme (25 tokens a second; the middle is 2.3), so the bands
 below are wide: what lies outside is a fault, not a style. A clip with a transcript tells its speaker's rate.
+
+A model with an ear (`comps/gptsovits/ear.py`) is listened to as well: do the tokens say the phonemes?
 """
 
 from collections import Counter
@@ -40,6 +42,7 @@ class Fault(StrEnum):
     TOO_SHORT = "was shorter than its text"
     NO_END = "did not end where its text ends"
     STUCK = "got stuck on a sound"
+    UNCLEAR = "did not say its text clearly"
 
 
 def speaking_rate(seconds: float, n_phonemes: int) -> float:
@@ -118,9 +121,20 @@ def salvaged(tokens: Sequence[int]) -> list[int]:
 
 
 def strangeness(
-    tokens: Sequence[int], n_phonemes: int, fault: Fault, rate: float = TOKENS_PER_PHONEME
+    tokens: Sequence[int],
+    n_phonemes: int,
+    fault: Fault,
+    rate: float = TOKENS_PER_PHONEME,
+    *,
+    fit: float = 0.0,
 ) -> float:
-    """Orders faulty attempts: the least strange is kept. Lengths by their ratio to the expected one."""
+    """Orders faulty attempts: the least strange is kept.
+
+    Unclear ones by how they fit their text (`Ear.fit`), below 1; all others by the ratio of their length to
+    the expected one, above 1.
+    """
+    if fault is Fault.UNCLEAR:
+        return fit / (fit - 1.0)
     kept = max(1, len(salvaged(tokens)))
     expected = expected_tokens(n_phonemes, rate)
     return max(kept / expected, expected / kept) + (1.0 if fault is Fault.STUCK else 0.0)

@@ -24,14 +24,22 @@ from comps.gptsovits.model import Model
 from comps.gptsovits.networks.vits.decoder import VitsDecoder
 from comps.gptsovits.voice import Voice
 
+TOLERABLE_FIT = -1.0  # nats a token: about every second sentence that fits worse has a wrong word or more
+
 
 @dataclass
 class Attempt:
-    """The tokens of a faulty attempt, and how strange they are."""
+    """The tokens of a faulty attempt, how strange they are, and how well they fit the text."""
 
     strangeness: float
     tokens: list[int]
     fault: guard.Fault
+    fit: float = 0.0
+
+    @property
+    def is_tolerable(self) -> bool:
+        """Whether nobody need be told: somewhat unclear, that is all."""
+        return self.fault is guard.Fault.UNCLEAR and self.fit > TOLERABLE_FIT
 
 
 @dataclass
@@ -95,6 +103,7 @@ class Job:
             max_tokens=n_tokens or guard.max_tokens(len(segment.phonemes), rate),
             rate=rate,
             is_guarded=n_tokens is None,
+            ear=self.model.ear,
             attempt=attempt,
             tokens=list(said),
             n_said=len(said),
@@ -104,6 +113,8 @@ class Job:
     def _cuts(self, index: int) -> Cuts | None:
         if not self.options.stream or not isinstance(self.model.decoder, VitsDecoder):
             return None
+        if self.model.ear is not None and self.options.n_tokens is None:
+            return None  # what has been spoken can't be said again more clearly: first listen, then speak
         if index not in self.cuts:
             # The fastest speech there is: what comes before is rather longer than expected.
             earlier = (
@@ -119,11 +130,12 @@ class Job:
 
     def fail_attempt(self, sequence: Sequence, fault: guard.Fault) -> None:
         index, tokens = sequence.key.segment, sequence.tokens
-        strange = guard.strangeness(tokens, sequence.n_phonemes, fault, sequence.rate)
+        fit = sequence.fit if fault is guard.Fault.UNCLEAR else 0.0
+        strange = guard.strangeness(tokens, sequence.n_phonemes, fault, sequence.rate, fit=fit)
         n_kept = sequence.cuts.n_kept if sequence.cuts is not None else 0
         self.said[index] = tokens[:n_kept]
         kept = tokens[: max(n_kept, len(guard.salvaged(tokens)))]
-        self.attempts.setdefault(index, []).append(Attempt(strange, kept, fault))
+        self.attempts.setdefault(index, []).append(Attempt(strange, kept, fault, fit))
 
     def best_attempt(self, index: int) -> Attempt:
         """The least strange of those that begin with what has been said; the latest does."""

@@ -1,10 +1,12 @@
 """Sequence: one attempt at one segment's tokens, with noise of its own."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from torch import Tensor
 
 from comps.cores.errors import SynthesisFailed
+from comps.gptsovits.ear import Ear
 from comps.gptsovits.engine import guard
 from comps.gptsovits.engine.noise import Noise
 from comps.gptsovits.engine.pacing import Cuts
@@ -34,6 +36,7 @@ class Sequence:
     max_tokens: int
     rate: float = guard.TOKENS_PER_PHONEME  # of the speaker, for the guard
     is_guarded: bool = True
+    ear: Ear | None = None  # the model's, if it has one
     attempt: int = 0
     tokens: list[int] = field(default_factory=list)
     has_ended: bool = False
@@ -73,4 +76,14 @@ class Sequence:
     def fault(self) -> guard.Fault | None:
         if not self.is_guarded:
             return None
-        return guard.fault_of(self.tokens, self.n_phonemes, has_ended=self.has_ended, rate=self.rate)
+        fault = guard.fault_of(self.tokens, self.n_phonemes, has_ended=self.has_ended, rate=self.rate)
+        if fault is None and self.ear is not None and self.fit < self.ear.clear:
+            return guard.Fault.UNCLEAR
+        return fault
+
+    @cached_property
+    def fit(self) -> float:
+        """How well the tokens of a sequence that is done say its text, by the model's ear; 0 without one."""
+        if self.ear is None:
+            return 0.0
+        return self.ear.fit(self.tokens, self.phonemes[len(self.phonemes) - self.n_phonemes :].tolist())

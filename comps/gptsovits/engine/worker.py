@@ -237,10 +237,11 @@ class Worker:
                 return
             best = job.best_attempt(index)
             tokens = best.tokens
-            job.handle.warn(
-                f"segment {index + 1} of {len(job.segments)} {best.fault}; the best of"
-                f" {sequence.attempt + 1} attempts is used"
-            )
+            if not best.is_tolerable:
+                job.handle.warn(
+                    f"segment {index + 1} of {len(job.segments)} {best.fault}; the best of"
+                    f" {sequence.attempt + 1} attempts is used"
+                )
         lane.finish(sequence)
         try:
             if sequence.cuts is not None and sequence.cuts.n_passed:

@@ -14,11 +14,16 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from comps.gptsovits.checkpoints.own import save_model
+from comps.gptsovits.ear import CLEAR
 from comps.gptsovits.networks.t2s import T2SConfig
 from comps.gptsovits.networks.vits.decoder import VitsDecoder
+from comps.gptsovits.training.codebook import load_tokens
+from comps.gptsovits.training.hearing import classes_of_symbols, sounds_of_tokens
 from comps.gptsovits.training.joint import joined_halves
+from comps.gptsovits.training.labels import load_alignments
 from comps.gptsovits.training.progress import load_checkpoint, stage_parser
 from comps.gptsovits.training.sizes import CALM, HOP_LENGTH, LATENT_CHANNELS, N_FFT, SAMPLE_RATE
+from comps.gptsovits.training.split import train_items
 
 LICENCE = "Apache-2.0"
 DATA = "synthetic English speech made with Kokoro-82M (Apache-2.0) from sentences of WordNet 3.0"
@@ -31,12 +36,15 @@ def main(arguments: list[str] | None = None) -> None:
         "--calm", type=float, default=CALM, help="the prior's deviations are multiplied by it"
     )
     options = parser.parse_args(arguments)
-    export(options.work, options.output, calm=options.calm)
+    export(options.work, options.output, corpus=options.corpus, calm=options.calm)
     print(f"{options.output}: {options.output.stat().st_size / 1e6:.1f} MB")
 
 
-def export(work: Path, output: Path, *, calm: float = CALM) -> None:
-    """Write the model of a training folder; raises FileNotFoundError naming a stage that has not run."""
+def export(work: Path, output: Path, *, corpus: Path, calm: float = CALM) -> None:
+    """Write the model of a training folder and its corpus.
+
+    Raises FileNotFoundError naming a stage that has not run.
+    """
     decoder, decoder_steps = _decoder(work)
     bias = decoder.prior.out.bias
     assert bias is not None
@@ -55,11 +63,13 @@ def export(work: Path, output: Path, *, calm: float = CALM) -> None:
         "n_fft": N_FFT,
         "hop_length": HOP_LENGTH,
         "languages": ["en"],
+        "ear": {"clear": CLEAR},
     }
     parts = {
         "t2s": load_file(weights_file),
         "decoder": decoder.state_dict(),
         "content": load_file(work / "content" / "model.safetensors"),
+        "ear": _ear(work, corpus, n_bins=t2s_config.end_token),
     }
     provenance = {
         "data": DATA,
@@ -73,6 +83,13 @@ def export(work: Path, output: Path, *, calm: float = CALM) -> None:
         config=config,
         provenance=provenance,
     )
+
+
+def _ear(work: Path, corpus: Path, *, n_bins: int) -> dict[str, Tensor]:
+    items, tokens = train_items(corpus), load_tokens(work / "tokens.npz")
+    alignments = load_alignments(work / "alignment.npz", items)
+    sounds = sounds_of_tokens([tokens[item.file] for item in items], alignments, n_bins)
+    return {"sounds": torch.from_numpy(sounds), "classes": torch.from_numpy(classes_of_symbols())}
 
 
 def _decoder(work: Path) -> tuple[VitsDecoder, dict[str, int]]:
