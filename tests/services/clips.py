@@ -5,9 +5,11 @@ import io
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
+import httpx
 import numpy as np
 import soundfile
 import uvicorn
@@ -31,6 +33,22 @@ def wav(samples: np.ndarray, rate: int = RATE) -> bytes:
 
 CLIP = wav(voiced())
 OTHER_CLIP = wav(voiced(pitch=210.0))
+
+
+def hang_up(url: str, *, when: Callable[[], bool], **request: Any) -> None:
+    """Post to `url`, and leave as soon as `when` holds, before there is any reply."""
+
+    async def main() -> None:
+        async with httpx.AsyncClient(timeout=60) as client:
+            posting = asyncio.create_task(client.post(url, **request))
+            while not when():
+                assert not posting.done(), posting.result().text
+                await asyncio.sleep(0.01)
+            posting.cancel()
+            with suppress(asyncio.CancelledError):
+                await posting
+
+    asyncio.run(main())
 
 
 class _Server(uvicorn.Server):

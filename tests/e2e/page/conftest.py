@@ -10,8 +10,8 @@ import pytest
 from services.tts.main import build_app
 from services.tts.settings import GatewaySettings
 from tests.services.clips import CLIP, OTHER_CLIP, served
-from tests.services.fakes import FakeEngine
 from tests.services.tts.conftest import inference_app, wait_for
+from tests.services.tts.gated import GatedEngine
 
 playwright_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 Browser, Page = playwright_api.Browser, playwright_api.Page
@@ -43,12 +43,12 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def engine() -> FakeEngine:
-    return FakeEngine()
+def engine() -> GatedEngine:
+    return GatedEngine()
 
 
 @pytest.fixture
-def settings(tmp_path: Path, engine: FakeEngine) -> Iterator[GatewaySettings]:
+def settings(tmp_path: Path, engine: GatedEngine) -> Iterator[GatewaySettings]:
     audio = tmp_path / "audio"
     audio.mkdir()
     (audio / "alto.wav").write_bytes(OTHER_CLIP)

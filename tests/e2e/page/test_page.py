@@ -15,6 +15,7 @@ from tests.e2e.page.conftest import Browser, Page, opened, playwright_api
 from tests.services.clips import OTHER_CLIP, served
 from tests.services.fakes import FakeEngine
 from tests.services.tts.conftest import wait_for
+from tests.services.tts.gated import GatedEngine
 
 expect = playwright_api.expect
 
@@ -31,35 +32,36 @@ def spoken(page: Page, seconds: str) -> None:
     expect(page.locator("#state")).to_have_text(f"done: {seconds} s of audio")
 
 
-def test_a_text_is_heard_while_it_is_made_seen_and_downloaded(page: Page) -> None:
+def test_a_text_is_heard_while_it_is_made_seen_and_downloaded(page: Page, engine: GatedEngine) -> None:
     expect(page.locator("#count")).to_have_text("69")
-    speak(page, "One. [slow]. [slow]. [slow]. [slow]. [slow]. [slow]. [slow]. Nine.")
-    expect(page.locator("#clock")).to_have_text(re.compile(r"^0\.[1-9] / "))  # heard before it is whole
+    speak(page, "One. [gate]. Three.")
+    expect(page.locator("#clock")).to_have_text("0.5 / 0.5 s")  # heard before it is whole
     assert page.locator("#go").is_disabled()
     assert page.locator("#wave").evaluate(PAINTED) > 100
-    expect(page.locator("#state")).to_have_text(re.compile(r"speaking · [1-8] of 9 segments done"))
-    spoken(page, "4.5")
-    expect(page.locator("#wave")).to_have_attribute("aria-label", "Waveform of 4.5 seconds of speech")
+    expect(page.locator("#state")).to_have_text(re.compile(r"speaking · 1 of 3 segments done"))
+    engine.gate.set()
+    spoken(page, "1.5")
+    expect(page.locator("#wave")).to_have_attribute("aria-label", "Waveform of 1.5 seconds of speech")
     expect(page.locator("#facts")).to_contain_text("learned now")
     with page.expect_download() as download:
         page.click("#download")
     info = soundfile.info(download.value.path())
-    assert (info.frames, info.samplerate) == (108_000, 24_000)
+    assert (info.frames, info.samplerate) == (36_000, 24_000)
     with page.expect_download() as download:
         page.click("#subtitles")
-    assert "00:00:00,500 --> 00:00:01,000\n[slow]." in Path(download.value.path()).read_text()
+    assert "00:00:00,500 --> 00:00:01,000\n[gate]." in Path(download.value.path()).read_text()
     speak(page, "Again.")
     spoken(page, "0.5")
     expect(page.locator("#facts")).to_contain_text("from the cache")
 
 
 def test_the_file_can_be_played_again(page: Page) -> None:
-    speak(page, "One. Two.")
-    spoken(page, "1.0")
+    speak(page, "One. Two. " * 6)
+    spoken(page, "6.0")
     player = page.locator("#player")
     player.evaluate("player => player.play()")
-    expect(page.locator("#clock")).to_have_text(re.compile(r"0\.[2-9] / 1\.0 s"))
-    assert player.evaluate("player => player.duration") == pytest.approx(1.0, abs=0.01)
+    expect(page.locator("#clock")).to_have_text(re.compile(r"^[0-5]\.[2-9] / 6\.0 s"))
+    assert player.evaluate("player => player.duration") == pytest.approx(6.0, abs=0.01)
 
 
 def test_a_clip_is_uploaded_cloned_and_kept_as_a_voice(page: Page, engine: FakeEngine) -> None:

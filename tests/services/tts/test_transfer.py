@@ -10,7 +10,7 @@ import soundfile
 
 from services.tts.main import build_app
 from services.tts.settings import GatewaySettings
-from tests.services.clips import CLIP, OTHER_CLIP, served, voiced, wav
+from tests.services.clips import CLIP, OTHER_CLIP, hang_up, served, voiced, wav
 from tests.services.fakes import FakeEngine
 from tests.services.tts.conftest import wait_for
 
@@ -146,8 +146,8 @@ def test_deleting_a_running_job_stops_the_engine(client: httpx.Client, engine: F
 
 
 def test_a_listener_who_hangs_up_stops_the_engine(client: httpx.Client, engine: FakeEngine) -> None:
-    with pytest.raises(httpx.ReadTimeout):
-        client.post("/transfer", data={"text": "[stuck]"}, files=UPLOADS, timeout=0.5)
+    url = str(client.base_url.join("/transfer"))
+    hang_up(url, data={"text": "[stuck]"}, files=UPLOADS, when=lambda: engine.running == 1)
     wait_for(lambda: engine.cancelled == 1 and engine.running == 0)
 
 
