@@ -121,6 +121,27 @@ def test_what_a_step_says_is_known_after_the_next_is_launched(t2s: T2S) -> None:
 
 
 @torch.inference_mode()
+def test_what_was_recorded_ahead_is_all_that_is_run_and_leaves_no_trace(t2s: T2S) -> None:
+    recorder, cache = Recorder(), KVCache(T2S_CONFIG, N_ROWS, CAPACITY + SPARE)
+    decoder = GraphedDecoder(t2s, cache, record=recorder)
+    decoder.record_all()
+    n_recorded = recorder.n_recorded
+    assert n_recorded == 4 * 2  # of 1, 2, 4 and 6 rows, over 256 positions and over all
+    running = {i: sequence(i) for i in range(5)}
+    for i, it in running.items():
+        begin(t2s, cache, it, i)
+        decoder.admit(it, i)
+    whole = dict(running)
+    while running:
+        for it, draw in decoder.turn(list(running.values()), list(running)):
+            if not it.is_done:
+                it.take(draw)
+        running = {i: it for i, it in running.items() if not it.is_done}
+    assert {i: it.tokens for i, it in whole.items()} == {i: eager(t2s, i) for i in whole}
+    assert recorder.n_recorded == n_recorded
+
+
+@torch.inference_mode()
 def test_a_row_that_does_not_step_is_left_as_it_was(t2s: T2S) -> None:
     cache = KVCache(T2S_CONFIG, 2, CAPACITY + SPARE)
     decoder = GraphedDecoder(t2s, cache, record=Recorder())

@@ -11,6 +11,8 @@ Recording is handed in, so that the same code runs, unrecorded, on any device.
 import logging
 from collections.abc import Callable
 from collections.abc import Sequence as Row
+from functools import cache
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -39,7 +41,7 @@ def bucket_of(n: int, buckets: Row[int], largest: int) -> int:
 def recorded(run: Run) -> Run:
     """A CUDA graph of what `run` does; it runs a few times before, for what is allocated at first.
 
-    What a driver refuses to record runs as it is: slower, and the same.
+    On the current device. What a driver refuses to record runs as it is: slower, and the same.
     """
     stream = torch.cuda.Stream()
     stream.wait_stream(torch.cuda.current_stream())
@@ -49,12 +51,20 @@ def recorded(run: Run) -> Run:
     torch.cuda.current_stream().wait_stream(stream)
     graph = torch.cuda.CUDAGraph()
     try:
-        with torch.cuda.graph(graph):
+        # Other threads go on allocating meanwhile: they may load another model.
+        pool = _shared_memory(torch.cuda.current_device())
+        with torch.cuda.graph(graph, pool=pool, capture_error_mode="thread_local"):
             run()
     except RuntimeError:
         logger.warning("a step could not be recorded as a CUDA graph", exc_info=True)
         return run
     return graph.replay
+
+
+@cache
+def _shared_memory(device: int) -> Any:
+    """What graphs compute with in between. They run one after another and leave nothing there."""
+    return torch.cuda.graph_pool_handle()
 
 
 class WindowTurn:
@@ -100,6 +110,7 @@ class GraphedDecoder:
         self._top_k, self._min_tokens = (numbers(torch.long) for _ in range(2))
         self._penalty, self._temperature, self._top_p = (numbers(torch.float32) for _ in range(3))
         self._is_active = numbers(torch.bool).logical_not_()
+        self._active_rows: frozenset[int] = frozenset()
         self._seen = torch.zeros(self._n_rows, vocab_size, dtype=torch.bool, device=device)
         self._said = torch.zeros(self._n_rows, 2, dtype=torch.long, device=device)  # token, whether it ends
         self._runs: dict[tuple[int, int], Run] = {}
@@ -123,7 +134,7 @@ class GraphedDecoder:
         ):
             values[row] = value
         self._seen[row] = sequence.history.seen.to(self._seen.device)
-        self._lengths[row] = int(self._cache.lengths[row])
+        self._lengths[row] = len(sequence.phonemes) + len(sequence.prompt)  # the device need not be asked
 
     def turn(self, sequences: Row[Sequence], rows: Row[int]) -> list[tuple[Sequence, Draw | None]]:
         """Launches a step of the rows, and answers what the step before it said; of whom it is, too."""
@@ -131,12 +142,8 @@ class GraphedDecoder:
         n = bucket_of(max(rows) + 1, BUCKETS, self._n_rows)
         longest = max(self._lengths[row] for row in rows)
         window = bucket_of(longest + 1, WINDOWS, self._cache.capacity)
-        self._is_active.copy_(
-            torch.tensor([row in set(rows) for row in range(self._n_rows)]), non_blocking=True
-        )
-        if (n, window) not in self._runs:
-            self._runs[n, window] = self._recorded(n, window)
-        self._runs[n, window]()
+        self._activate(frozenset(rows))
+        self._run(n, window)()
         for row in rows:
             self._lengths[row] += 1
         self._last = list(zip(sequences, rows, strict=True))
@@ -150,6 +157,25 @@ class GraphedDecoder:
         if is_read is not None:
             is_read.synchronize()
         return [(sequence, _draw(answer[row])) for sequence, row in earlier]
+
+    def record_all(self) -> None:
+        """Records every step that there will be, so that none of them has to wait for it later."""
+        for n in sorted({bucket_of(n, BUCKETS, self._n_rows) for n in range(1, self._n_rows + 1)}):
+            for window in sorted({*(w for w in WINDOWS if w < self._cache.capacity), self._cache.capacity}):
+                self._run(n, window)
+
+    def _run(self, n: int, window: int) -> Run:
+        if (n, window) not in self._runs:
+            self._runs[n, window] = self._recorded(n, window)
+        return self._runs[n, window]
+
+    def _activate(self, rows: frozenset[int]) -> None:
+        """From pinned memory, and only when they change: the copy must not wait for the step before."""
+        if rows == self._active_rows:
+            return
+        flags = torch.tensor([row in rows for row in range(self._n_rows)], pin_memory=self._said.is_cuda)
+        self._is_active.copy_(flags, non_blocking=True)
+        self._active_rows = rows
 
     def _recorded(self, n: int, window: int) -> Run:
         """Recording runs it a few times: whatever it changes is put back."""
@@ -171,7 +197,7 @@ class GraphedDecoder:
         self._said[:n, 1] = (drawn == end) | (best == end)
         tokens.copy_(torch.where(active, drawn, tokens))
         seen = self._seen[:n]
-        seen |= active[:, None] & F.one_hot(drawn, seen.shape[1]).bool()
+        seen |= active[:, None] & (drawn[:, None] == torch.arange(seen.shape[1], device=seen.device))
         steps += active
 
     def _drawn(self, logits: Tensor, n: int) -> tuple[Tensor, Tensor]:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from comps.gptsovits import native
@@ -72,6 +73,7 @@ class Lane:
         self.slots = Slots(n_rows)
         self.scheduler = Scheduler(self.slots)
         if model.device.type == "cuda" and compiled:
+            torch.cuda.set_device(model.device)  # of this thread, for what is recorded
             record = recorded
         library = native.load_library() if compiled and model.device.type == "cpu" else None
         self._runner = Runner(
@@ -139,6 +141,11 @@ class Lane:
             return self._runner.graphs.turn(sequences, rows)
         logits = self._runner.step(sequences, rows)
         return zip(sequences, self._drawer.draw(sequences, logits), strict=True)
+
+    def prepare(self) -> None:
+        """Makes ahead what the first steps would have to wait for."""
+        if self._runner.graphs is not None:
+            self._runner.graphs.record_all()
 
     @property
     def choice(self) -> Choice | None:

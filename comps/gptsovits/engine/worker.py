@@ -96,7 +96,9 @@ class Worker:
         """Readies a model for requests: packs its weights, allocates its cache, makes its kernels."""
 
         def ready() -> None:
-            torch.set_num_threads(self._lane(model).n_decoder_threads)
+            lane = self._lane(model)
+            lane.prepare()
+            torch.set_num_threads(lane.n_decoder_threads)
             warm_up(model)
 
         return self._errand(Errand.of_call(ready))
