@@ -1,5 +1,6 @@
 """Forms and threads are measured once, remembered, and chosen so that a restart chooses the same."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,7 @@ def one(seconds: float) -> StepTimes:
     return StepTimes({1: seconds}, {1: seconds})
 
 
-def never() -> dict[Form, StepTimes]:
+def never(forms: Sequence[Form]) -> dict[Form, StepTimes]:
     pytest.fail("measured again")
 
 
@@ -51,7 +52,7 @@ def test_what_was_measured_is_not_measured_again(tmp_path: Path) -> None:
     file = tmp_path / "cache" / "choices.json"
     other = {form: one(2.0) for form in FORMS}
     for key, times in (("here", TABLE), ("there", other)):
-        assert choose(FORMS, key, lambda times=times: times, file=file).times == times
+        assert choose(FORMS, key, lambda forms, times=times: times, file=file).times == times
     for key, times in (("here", TABLE), ("there", other)):
         assert choose(FORMS, key, never, file=file) == Choice(FORMS[0], times)
 
@@ -71,7 +72,7 @@ def test_what_was_measured_is_not_measured_again(tmp_path: Path) -> None:
 def test_a_broken_memory_is_measured_over(tmp_path: Path, text: str) -> None:
     file = tmp_path / "choices.json"
     file.write_text(text)
-    assert choose(FORMS, "here", lambda: TABLE, file=file).times == TABLE
+    assert choose(FORMS, "here", lambda forms: TABLE, file=file).times == TABLE
     assert choose(FORMS, "here", never, file=file).times == TABLE
 
 
@@ -79,7 +80,7 @@ def test_a_broken_memory_is_measured_over(tmp_path: Path, text: str) -> None:
 def test_another_form_than_usual_has_to_be_much_faster(tmp_path: Path, other: float, chosen: int) -> None:
     file = tmp_path / "choices.json"
     times = {FORMS[0]: one(1.0), FORMS[1]: one(other)}
-    assert choose(FORMS, "here", lambda: times, file=file).form is FORMS[chosen]
+    assert choose(FORMS, "here", lambda forms: times, file=file).form is FORMS[chosen]
     assert choose(FORMS, "here", never, file=file).form is FORMS[chosen]
 
 
@@ -87,18 +88,23 @@ def test_a_choice_that_cannot_be_kept_is_not_made(tmp_path: Path) -> None:
     """The next start might find otherwise, and give other samples."""
     (tmp_path / "file").write_text("")
     times = {FORMS[0]: one(1.0), FORMS[1]: one(0.1)}
-    choice = choose(FORMS, "here", lambda: times, file=tmp_path / "file" / "choices.json")
+    choice = choose(FORMS, "here", lambda forms: times, file=tmp_path / "file" / "choices.json")
     assert choice.form is FORMS[0]
     assert choice.threads_for(1) == 1
 
 
 def test_a_busy_machine_decides_on_the_usual_form_for_good_and_on_threads_for_now(tmp_path: Path) -> None:
     file = tmp_path / "choices.json"
-    times = {FORMS[0]: one(1.0), FORMS[1]: one(0.1)}
-    assert choose(FORMS, "here", lambda: times, is_busy=True, file=file).form is FORMS[0]
-    later = choose(FORMS, "here", lambda: TABLE | {FORMS[1]: one(0.1)}, file=file)
-    assert later.form is FORMS[0]
-    assert later.threads_for(1) == 4
+    asked: list[list[Form]] = []
+
+    def measured(forms: Sequence[Form]) -> dict[Form, StepTimes]:
+        asked.append(list(forms))
+        return {FORMS[0]: one(1.0)} if len(asked) == 1 else TABLE
+
+    assert choose(FORMS, "here", measured, is_busy=True, file=file).threads_for(1) == 1
+    later = choose(FORMS, "here", measured, file=file)
+    assert asked == [[FORMS[0]], [FORMS[0]]]
+    assert later == Choice(FORMS[0], TABLE)
     assert choose(FORMS, "here", never, file=file) == later
 
 

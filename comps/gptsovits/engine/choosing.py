@@ -86,27 +86,26 @@ class Choice:
 def choose(
     forms: Sequence[Form],
     key: str,
-    find_out: Callable[[], Times],
+    measured: Callable[[Sequence[Form]], Times],
     *,
     is_busy: bool = False,
     file: Path | None = None,
 ) -> Choice:
     """Among forms of which the first is the usual one, by what was measured under this key, or is now.
 
-    What is measured while the machine `is_busy` counts for this start alone.
+    Where the machine `is_busy`, that is decided without measuring others; its threads count for this start.
     """
     file = file or cache_folder() / "choices.json"
     earlier = _remembered(file, key, forms)
     if earlier is not None and earlier.is_settled:
         return Choice(earlier.form, earlier.times)
-    times = find_out()
     if earlier is not None:
+        times = measured([earlier.form])
         form = earlier.form
-    elif is_busy:
-        form = forms[0]
     else:
+        times = measured(forms[:1] if is_busy else forms)
         form = best_of(forms, times)
-    if not _remember(file, key, _Memory(form, times, is_settled=not is_busy)) and earlier is None:
+    if not _remember(file, key, _Memory(form, times, is_settled=not is_busy)) and form is not forms[0]:
         form = forms[0]  # the next start might find otherwise
     return Choice(form, times)
 

@@ -100,9 +100,9 @@ def _choice(
     return choose(
         forms,
         key_of(t2s.config, forms, (available, n_torch_threads), is_half=is_half),
-        lambda: measure_forms(
+        lambda wanted: measure_forms(
             t2s.config,
-            forms,
+            wanted,
             library,
             n_threads=available,
             n_torch_threads=n_torch_threads,
