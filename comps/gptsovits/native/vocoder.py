@@ -90,8 +90,11 @@ class VocoderLibrary:
 
 @cache
 def load_vocoder_library() -> VocoderLibrary | None:
-    """The library for this processor, compiled now if need be; None, and a line in the log, without one."""
-    return open_vocoder_library()
+    """The library for this processor, compiled now if need be; None, and a line in the log, without one.
+
+    None for processors that stock kernels know better: those without AVX2.
+    """
+    return None if build.this_level() == "DEFAULT" else open_vocoder_library()
 
 
 def open_vocoder_library(folder: Path | None = None) -> VocoderLibrary | None:
@@ -101,8 +104,6 @@ def open_vocoder_library(folder: Path | None = None) -> VocoderLibrary | None:
 
 def suits_vocoder(vocoder: HifiGan, dtype: torch.dtype, library: VocoderLibrary) -> bool:
     """Whether the compiled code computes this network, in this type, on this processor."""
-    if build.this_level() == "DEFAULT":  # stock kernels know such processors better
-        return False
     if dtype is torch.bfloat16 and not (library.has_bfloat16 and torch.cpu._is_avx512_bf16_supported()):
         return False
     config = vocoder.config
