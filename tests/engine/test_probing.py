@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from comps.gptsovits.devices import Precision
-from comps.gptsovits.engine import Engine, choosing
+from comps.gptsovits.engine import Engine, choosing, probing
 from comps.gptsovits.engine.choosing import Choice, StepTimes, choose, key_of
 from comps.gptsovits.engine.forms import Form, forms_for
 from comps.gptsovits.engine.probing import counts_up_to, measure, measure_forms, sample
@@ -15,7 +15,8 @@ from comps.gptsovits.engine.runner import Runner
 from comps.gptsovits.engine.stats import StepStats
 from comps.gptsovits.engine.stepping import lay_out
 from comps.gptsovits.networks.t2s import T2S
-from tests.engine.asking import in_engine
+from comps.gptsovits.voice import Voice
+from tests.engine.asking import in_engine, request, spoken
 from tests.engine.small import T2S_CONFIG, library_or_skip, small_model
 
 TIMES = StepTimes({1: 1.0, 2: 0.95, 4: 0.5}, {1: 8.0, 2: 4.0, 4: 3.9})
@@ -142,8 +143,9 @@ def test_a_network_keeps_its_form_unless_it_is_exact(form: Form) -> None:
     assert forms == ((Form.COMPILED_INT8,) if form is Form.COMPILED_FLOAT32 else (form,))
 
 
-def test_every_form_is_measured_by_networks_of_the_same_size() -> None:
+def test_every_form_is_measured_by_networks_of_the_same_size(monkeypatch: pytest.MonkeyPatch) -> None:
     library = library_or_skip()
+    monkeypatch.setattr(probing, "BUDGET_SECONDS", 60.0)
     forms = forms_for(network(), Precision.AUTO, has_library=True)
     times = measure_forms(T2S_CONFIG, forms, library, n_threads=2, n_torch_threads=1)
     assert set(times) == set(forms)
@@ -152,6 +154,12 @@ def test_every_form_is_measured_by_networks_of_the_same_size() -> None:
     weights = [block.expand for block in sample(T2S_CONFIG, forms[0], library).blocks]
     assert len(weights) == T2S_CONFIG.n_layers
     assert len({each.packed.weight.data_ptr() for each in weights}) == len(weights)
+
+
+def test_no_form_is_tried_once_the_time_is_spent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probing, "BUDGET_SECONDS", 0.0)
+    forms = forms_for(network(), Precision.EXACT, has_library=False)
+    assert list(measure_forms(T2S_CONFIG, forms, None, n_threads=1, n_torch_threads=1)) == [forms[0]]
 
 
 def test_what_is_told_are_the_threads_and_the_least_times() -> None:
@@ -173,6 +181,20 @@ def test_an_engine_tells_how_it_decodes(tmp_path: Path, monkeypatch: pytest.Monk
         assert steps.form in steps.measured_ms
 
     in_engine(small_model(), body)
+
+
+@pytest.mark.parametrize("precision", [Precision.EXACT, Precision.INT8])
+def test_a_model_that_was_packed_speaks_by_torch_too(voices: list[Voice], precision: Precision) -> None:
+    library_or_skip()
+    model = small_model()
+    lengths: list[int] = []
+
+    async def body(engine: Engine) -> None:
+        lengths.append(len(await spoken(engine, request(voices[0]))))
+
+    for compiled in (True, False):
+        in_engine(model, body, precision=precision, compiled=compiled)  # type: ignore[arg-type]
+    assert lengths[0] == lengths[1] > 0
 
 
 @pytest.mark.parametrize("compiled", [True, False])

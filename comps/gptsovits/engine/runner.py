@@ -94,7 +94,8 @@ def _choice(
     n_torch_threads: int,
 ) -> Choice:
     forms = forms_for(t2s, precision, has_library=library is not None)
-    if n_threads is not None:
+    was_packed = library is None and forms[0].kind is not None  # earlier, with a library
+    if n_threads is not None or was_packed:
         return Choice(forms[0])
     available, is_half = torch.get_num_threads(), is_stored_as_half(t2s)
     return choose(
