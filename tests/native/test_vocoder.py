@@ -159,6 +159,12 @@ def test_a_decoder_is_packed_with_compiled_code_where_there_is_some(monkeypatch:
     assert isinstance(packed(), PackedHifiGan)
 
 
+def test_what_it_holds_is_counted_as_weights_are() -> None:
+    plain = network(CONFIGS["narrow"])
+    held = vocoder_or_skip(plain, torch.float32).state_dict()
+    assert sum(t.numel() for t in held.values()) >= sum(t.numel() for t in plain.parameters())
+
+
 def test_networks_it_does_not_know_are_left_to_torch() -> None:
     library = native.load_vocoder_library()
     if library is None:

@@ -12,7 +12,7 @@ from comps.gptsovits.native.vocoder import VocoderLibrary
 def compile_convs(
     network: nn.Module, dtype: torch.dtype, library: VocoderLibrary, *, n_threads: int | None = None
 ) -> None:
-    """Replaces the convolutions in a network, in place: its state dict no longer holds their weights."""
+    """Replaces the convolutions in a network, in place: its state dict holds their weights packed."""
     for module in list(network.modules()):
         for name, child in list(module.named_children()):
             if isinstance(child, nn.Conv1d) and child.stride == (1,) and child.groups == 1:

@@ -29,12 +29,15 @@ class ConvView(Structure):
     )
 
 
-class Taps:
-    """A convolution: `weight [N / W, taps, K / S, W, S]` for blocks of W outputs, `bias [N]` in float32.
+class Taps(nn.Module):
+    """What a convolution adds up: `weight [N / W, taps, K / S, W, S]` for blocks of W outputs, `bias [N]`.
 
-    S inputs are multiplied at once: two of bfloat16. N and K are rounded up, with zeros. Row t of the output
+    The bias is float32. S inputs are multiplied at once: two of bfloat16. N and K are rounded up, with zeros. Row t of the output
     sees the rows `t · pace + first + i · dilation` of the input, i from 0 to taps - 1.
     """
+
+    weight: Tensor
+    bias: Tensor
 
     def __init__(
         self,
@@ -48,6 +51,7 @@ class Taps:
         widest: int,
     ) -> None:
         """Of `weight [N, K, taps]` and `bias [N]`; blocks have at most `widest` vectors."""
+        super().__init__()
         n_out, n_in, n_taps = weight.shape
         step = 4 // dtype.itemsize
         n_vectors = round_up(n_out, LANES) // LANES
@@ -57,10 +61,12 @@ class Taps:
         blocks = (
             F.pad(weight.detach().float(), pads).unflatten(1, (-1, step)).unflatten(0, (-1, width * LANES))
         )
-        self.weight = _aligned(blocks.permute(0, 4, 2, 1, 3).to(dtype))  # from [N / W, W, K / S, S, taps]
-        self.bias = torch.zeros(n_vectors * LANES)
+        packed = _aligned(blocks.permute(0, 4, 2, 1, 3).to(dtype))  # from [N / W, W, K / S, S, taps]
+        padded = torch.zeros(n_vectors * LANES)
         if bias is not None:
-            self.bias[:n_out] = bias.detach().float()
+            padded[:n_out] = bias.detach().float()
+        self.register_buffer("weight", packed)
+        self.register_buffer("bias", padded)
         self._sizes = self.n_in, n_vectors // width, width, n_taps, dilation, first, pace
 
     @property

@@ -113,8 +113,9 @@ def suits_vocoder(vocoder: HifiGan, dtype: torch.dtype, library: VocoderLibrary)
     return is_even and len(n_pairs) == 1 and dtype in (torch.float32, torch.bfloat16)
 
 
-class CompiledStage:
+class CompiledStage(nn.Module):
     def __init__(self, stage: Stage, dtype: torch.dtype, widest: int) -> None:
+        super().__init__()
         self.rate, padding = stage.up.stride[0], stage.up.padding[0]
         assert isinstance(padding, int)
         # A transposed convolution is a convolution for each phase of its output.
@@ -128,7 +129,7 @@ class CompiledStage:
             for dilated, plain in zip(block.dilated, block.plain, strict=True)
         ]
         n_blocks = len(stage.blocks)
-        self._kept = up, pairs
+        self.taps = nn.ModuleList([*up, *(taps for pair in pairs for taps in pair)])
         self._up = (ConvView * len(up))(*(taps.view for taps in up))
         self._pairs = (PairView * len(pairs))(*(PairView(a.view, b.view) for a, b in pairs))
         self._sizes = self.rate, padding, round_up(len(by_output), LANES), n_blocks, len(pairs) // n_blocks
@@ -149,11 +150,11 @@ class CompiledHifiGan(AnyHifiGan):
         self.n_threads = n_threads
         self._library = library
         self._in = same_length(vocoder.conv_in, dtype, library.widest)
-        self._stages = [
+        self._stages = nn.ModuleList(
             CompiledStage(stage, dtype, library.widest)
             for stage in vocoder.stages
             if isinstance(stage, Stage)
-        ]
+        )
         self._out = _sixteen_at_once(vocoder.conv_out, dtype, library.widest)
 
     def forward(self, x: Tensor, style: Tensor | None = None, *, context: tuple[int, int] = (0, 0)) -> Tensor:
@@ -172,6 +173,7 @@ class CompiledHifiGan(AnyHifiGan):
         n_in, skipped_in, margins = margins.cut(n, needed.embedded)
         n, views = n_in, []
         for stage, need in zip(self._stages, needed.stages, strict=True):
+            assert isinstance(stage, CompiledStage)
             n_up, skipped, margins = margins.scaled(stage.rate).cut(n * stage.rate, need.upsampled)
             n, skipped_out, margins = margins.cut(n_up, need.out)
             views.append(stage.view(n_up, skipped, n, skipped_out))
