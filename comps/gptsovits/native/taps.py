@@ -32,8 +32,8 @@ class ConvView(Structure):
 class Taps(nn.Module):
     """What a convolution adds up: `weight [N / W, taps, K / S, W, S]` for blocks of W outputs, `bias [N]`.
 
-    The bias is float32. S inputs are multiplied at once: two of bfloat16. N and K are rounded up, with zeros. Row t of the output
-    sees the rows `t · pace + first + i · dilation` of the input, i from 0 to taps - 1.
+    The bias is float32. S inputs are multiplied at once: two of bfloat16. N and K are rounded up, with zeros.
+    Row t of the output sees the rows `t · pace + first + i · dilation` of the input, i from 0 to taps - 1.
     """
 
     weight: Tensor
