@@ -25,6 +25,6 @@ def test_clients_that_come_and_go_cross_no_voices_and_leave_nothing_behind(doors
         pytest.fail(f"too few replies to prove anything: {figures.outcomes}")
     wait_for(
         lambda: holdings().descriptors <= before + load.SPARE_DESCRIPTORS,
-        seconds=15,
+        seconds=60,
         what="the descriptors are closed",
     )

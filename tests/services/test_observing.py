@@ -141,7 +141,9 @@ def test_a_reply_tells_its_stages_a_whole_one_all_of_them(house: House) -> None:
     whole = timings(house.gateway.post("/tts", json=wish | {"stream": False}))
     assert {"decode", "profile", "first_audio", "total"} <= streamed.keys()
     assert streamed["total"] >= streamed["first_audio"] > 100
-    assert whole["total"] > 250 > streamed["total"] or whole["total"] > streamed["total"] * 1.3
+    assert whole["total"] > 290  # both slow segments
+    again = (timings(house.gateway.post("/tts", json=wish)) for _ in range(9))
+    assert any(each["total"] < 290 for each in (streamed, *again))  # without the second, unless it is held up
     direct = house.inference.post("/tts", json={**wish, "reference_audio": "reference.wav", "stream": False})
     assert {"text", "first_audio", "audio", "total"} <= timings(direct).keys()
     assert "total" in timings(house.inference.get("/health"))

@@ -53,15 +53,15 @@ def test_a_job_waits_for_the_inference_service_longer_than_any_number_of_tries(
 def test_a_job_outlasts_an_inference_service_that_is_too_slow_to_say_how_it_is(
     tmp_path: Path, audio: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inference, "HEALTH_SECONDS", 0.1)
+    monkeypatch.setattr(inference, "HEALTH_SECONDS", 0.2)
     app, asked = inference_app(tmp_path, FakeEngine()), Counter[str]()
-    is_slow = True
+    is_slow, latest = True, time.monotonic() + 60
 
     @app.middleware("http")  # type: ignore[attr-defined, untyped-decorator]
     async def slow(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
         asked[request.url.path] += 1
-        if is_slow:
-            await asyncio.sleep(0.5)
+        while is_slow and time.monotonic() < latest:
+            await asyncio.sleep(0.02)
         return await call_next(request)
 
     with served(app) as upstream:  # type: ignore[arg-type]
@@ -76,6 +76,7 @@ def test_a_job_outlasts_an_inference_service_that_is_too_slow_to_say_how_it_is(
             refused = client.post("/tts", json={"text": "One."})
             assert (refused.status_code, refused.json()["code"]) == (503, "upstream_unavailable")
             is_slow = False
+            monkeypatch.setattr(inference, "HEALTH_SECONDS", 10.0)
             wait_for(lambda: client.get(job).json()["state"] == "succeeded")
 
 
