@@ -134,3 +134,12 @@ def test_a_noisy_or_loud_clip_still_makes_a_voice(house: House) -> None:
     data = base64.b64encode(out.getvalue()).decode()
     body = {"text": "Hello.", "reference_audio": f"data:audio/wav;base64,{data}"}
     assert house.gateway.post("/tts", json=body).status_code == 200
+
+
+def test_the_bundled_model_says_the_same_whether_it_streams_or_not(house: House) -> None:
+    wish = {"text": TEXT, "voice": "higher-voice", "seed": 11, "response_format": "pcm"}
+    whole, streamed = (
+        house.gateway.post("/tts", json={**wish, "stream": stream}).content for stream in (False, True)
+    )
+    assert len(whole) > 24_000
+    assert streamed == whole

@@ -49,12 +49,15 @@ class Roofline:
 
     def line(self, tokens_per_second: float, audio_seconds: float | None) -> str:
         """One sentence for a person; `audio_seconds` are of work for a second of audio."""
+        share = tokens_per_second / self.tokens_per_second
         said = (
             f"a token reads {self.token_bytes / 1e6:.0f} MB and takes {self.token_flops / 1e6:.0f} MFLOP;"
             f" this machine reads {self.read_bytes_per_second / 1e9:.0f} GB/s and does"
             f" {self.flops_per_second / 1e9:.0f} GFLOP/s in float32: {self.tokens_per_second:.0f} tokens/s at"
-            f" most, and we are at {tokens_per_second / self.tokens_per_second:.0%} of that"
+            f" most from memory, and we are at {share:.0%} of that"
         )
+        if share > 1:
+            said += ", for the weights stay in the processor's caches"
         if self.audio_flops is not None and audio_seconds:
             reached = self.audio_flops / audio_seconds / self.audio_flops_per_second
             said += (
