@@ -1,5 +1,6 @@
 """What a pickle of a checkpoint may be made of: plain data, references to tensors, a few known names."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -44,10 +45,7 @@ class TensorRef:
 
     @property
     def numel(self) -> int:
-        count = 1
-        for size in self.shape:
-            count *= size
-        return count
+        return math.prod(self.shape)
 
 
 class Attributes(dict[str, Any]):

@@ -23,6 +23,7 @@ from comps.gptsovits.training.content import N_CLASSES, phone_of_class
 from comps.gptsovits.training.features import edit_distance
 from comps.gptsovits.training.labels import load_alignments
 from comps.gptsovits.training.progress import stage_parser, start
+from comps.gptsovits.training.rows import load_rows, save_rows
 from comps.gptsovits.training.sounds import Sounds, load_sounds
 from comps.gptsovits.training.split import Item, heldout_items, train_items
 from comps.gptsovits.training.tokenizer import TOKEN_CENTRE, TOKEN_SAMPLES, Tokenizer, load_content
@@ -141,20 +142,13 @@ def phones_of_tokens(tokens: NDArray[np.int64], phone_of_token: NDArray[np.int64
 
 
 def save_tokens(path: Path, tokens: dict[str, NDArray[np.int64]]) -> None:
-    """Keep the tokens of each file of the corpus: `files` [n], all `tokens` in a row, `lengths` [n]."""
-    np.savez_compressed(
-        path,
-        files=np.array(list(tokens)),
-        tokens=np.concatenate(list(tokens.values())).astype(np.int16),
-        lengths=np.array([len(t) for t in tokens.values()]),
-    )
+    """Keep the tokens of each file of the corpus."""
+    save_rows(path, "tokens", tokens)
 
 
 def load_tokens(path: Path) -> dict[str, NDArray[np.int64]]:
     """Tokens [S] of each file of the corpus, as kept by `save_tokens`."""
-    with np.load(path) as stored:
-        pieces = np.split(stored["tokens"].astype(np.int64), np.cumsum(stored["lengths"])[:-1])
-        return dict(zip(stored["files"].tolist(), pieces, strict=True))
+    return load_rows(path, "tokens")
 
 
 def main(arguments: list[str] | None = None) -> None:

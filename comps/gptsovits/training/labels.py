@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from comps.gptsovits.training.alignment import SILENCE, Chain, chain_of
 from comps.gptsovits.training.bootstrap import HOP, WINDOW
 from comps.gptsovits.training.content import class_of
+from comps.gptsovits.training.rows import load_rows, save_rows
 from comps.gptsovits.training.split import Item
 
 _CENTRE = WINDOW // 2
@@ -60,19 +61,12 @@ class Alignment:
 
 def save_states(path: Path, states: dict[str, NDArray[np.int64]]) -> None:
     """Keep the chain states of each file of the corpus."""
-    np.savez_compressed(
-        path,
-        files=np.array(list(states)),
-        states=np.concatenate(list(states.values())).astype(np.int16),
-        lengths=np.array([len(s) for s in states.values()]),
-    )
+    save_rows(path, "states", states)
 
 
 def load_states(path: Path) -> dict[str, NDArray[np.int64]]:
     """Chain states of each file, as kept by `save_states`."""
-    with np.load(path) as stored:
-        pieces = np.split(stored["states"].astype(np.int64), np.cumsum(stored["lengths"])[:-1])
-        return dict(zip(stored["files"].tolist(), pieces, strict=True))
+    return load_rows(path, "states")
 
 
 def load_alignments(path: Path, items: list[Item]) -> list[Alignment]:

@@ -2,8 +2,6 @@
 
 import base64
 import io
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -16,15 +14,11 @@ from services.gptsovits.main import build_app
 from services.gptsovits.settings import GptSovitsSettings
 from tests.services.clips import CLIP, OTHER_CLIP, hang_up, served, voiced, wav
 from tests.services.fakes import FakeEngine
+from tests.services.gptsovits.conftest import until
 
 SECONDS = 2.33
 SOURCE = wav(voiced(SECONDS, pitch=180.0))
 TEXT = "Something that was said. And more."
-
-
-@pytest.fixture
-def engine() -> FakeEngine:
-    return FakeEngine()
 
 
 @pytest.fixture
@@ -38,13 +32,6 @@ def settings(tmp_path: Path) -> GptSovitsSettings:
     return GptSovitsSettings(
         model_path=model, audio_path=tmp_path / "audio", max_clip_seconds=20, _env_file=None
     )
-
-
-@pytest.fixture
-def client(settings: GptSovitsSettings, engine: FakeEngine) -> Iterator[TestClient]:
-    with TestClient(build_app(settings, load=engine.loaded), raise_server_exceptions=False) as client:
-        _until(lambda: client.get("/health").status_code == 200)
-        yield client
 
 
 def test_a_recording_comes_back_in_another_voice_as_long_as_it_was(client: TestClient) -> None:
@@ -182,24 +169,17 @@ def test_what_is_wrong_is_said(
 
 def test_who_hangs_up_cancels_the_transfer(settings: GptSovitsSettings, engine: FakeEngine) -> None:
     with served(build_app(settings, load=engine.loaded)) as url:
-        _until(lambda: httpx.get(f"{url}/health").status_code == 200)
+        until(lambda: httpx.get(f"{url}/health").status_code == 200)
         hang_up(
             f"{url}/transfer",
             data={"text": "[stuck] for ever"},
             files={"source": SOURCE, "reference": CLIP},
             when=lambda: engine.running == 1,
         )
-        _until(lambda: engine.cancelled == 1 and engine.running == 0)
+        until(lambda: engine.cancelled == 1 and engine.running == 0)
 
 
 def test_a_transfer_that_fails_is_a_problem(client: TestClient) -> None:
     fields = {"text": "this will [fail]"}
     reply = client.post("/transfer", data=fields, files={"source": SOURCE, "reference": CLIP})
     assert (reply.status_code, reply.json()["code"]) == (500, "synthesis_failed")
-
-
-def _until(condition: object, *, seconds: float = 30.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():  # type: ignore[operator]
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
