@@ -7,6 +7,7 @@ from sqlalchemy import text
 
 from comps.cores.errors import InvalidOption, JobStoreTooNew, JobStoreUnavailable
 from comps.cores.proto.jobs import JobState
+from services.tts.jobs import connection
 from services.tts.jobs.connection import Database
 from services.tts.jobs.schema import SCHEMA_VERSION
 from services.tts.jobs.store import JobStore
@@ -85,6 +86,26 @@ def test_gateways_that_start_at_once_agree_on_the_tables(database_url: str) -> N
             await each.close()
 
     asyncio.run(main())
+
+
+class Contested:
+    """A cursor on a file that others switch to WAL at the same time: SQLite says so at once."""
+
+    def __init__(self, n_refused: int, words: str) -> None:
+        self.n_refused, self.words = n_refused, words
+
+    def execute(self, _: str) -> None:
+        if self.n_refused:
+            self.n_refused -= 1
+            raise sqlite3.OperationalError(self.words)
+
+
+def test_a_gateway_waits_while_another_switches_the_file_to_wal() -> None:
+    contested = Contested(3, "database is locked")
+    connection._switch_to_wal(contested)
+    assert contested.n_refused == 0
+    with pytest.raises(sqlite3.OperationalError, match="disk"):
+        connection._switch_to_wal(Contested(1, "unable to open: disk I/O error"))
 
 
 def _junk(path: Path) -> None:
