@@ -10,6 +10,7 @@ from torch import Tensor
 from comps.gptsovits.networks.vocoders.bigvgan import BigVgan, BigVganConfig
 from comps.gptsovits.networks.vocoders.hifigan import HifiGan, HifiGanConfig
 from comps.gptsovits.networks.vocoders.packed import PackedHifiGan
+from comps.gptsovits.networks.vocoders.vocos import Vocos, VocosConfig
 from tests.engine.small import DECODER_CONFIG
 
 HIFIGAN = DECODER_CONFIG.vocoder
@@ -21,8 +22,18 @@ BIGVGAN = BigVganConfig(
     resblock_kernels=(3, 5),
     resblock_dilations=((1, 3), (1, 2)),
 )
+VOCOS = VocosConfig(
+    in_channels=10,
+    channels=16,
+    n_layers=2,
+    rate=4,
+    window_channels=12,
+    n_window_layers=3,
+    window_hop=6,
+    n_fft=24,
+)
 N_FRAMES = 130
-Vocoder = HifiGan | PackedHifiGan | BigVgan
+Vocoder = HifiGan | PackedHifiGan | BigVgan | Vocos
 
 
 def hifigan(config: HifiGanConfig = HIFIGAN) -> HifiGan:
@@ -38,6 +49,14 @@ def bigvgan() -> BigVgan:
     return made
 
 
+def vocos() -> Vocos:
+    torch.manual_seed(0)
+    made = Vocos(VOCOS).eval()
+    for parameter in made.spectrum.parameters():
+        parameter.data.mul_(5.0)
+    return made
+
+
 def frames(n: int = N_FRAMES, channels: int = HIFIGAN.in_channels) -> Tensor:
     return torch.randn(1, channels, n, generator=torch.Generator().manual_seed(1))
 
@@ -46,6 +65,7 @@ VOCODERS: dict[str, Callable[[], Vocoder]] = {
     "hifigan": hifigan,
     "packed": lambda: PackedHifiGan(hifigan(), torch.float32),
     "bigvgan": bigvgan,
+    "vocos": vocos,
 }
 
 
@@ -108,3 +128,18 @@ def test_packed_weights_compute_the_same(style_dim: int | None) -> None:
 
 def decibels(error: Tensor, signal: Tensor) -> float:
     return 10 * float(torch.log10(error.square().sum() / signal.square().sum()))
+
+
+@torch.inference_mode()
+def test_windows_of_a_constant_spectrum_add_up_to_a_constant() -> None:
+    """Overlapping windows are divided by what they add up to, at the very ends too."""
+    made = vocos()
+    made.spectrum.weight.zero_()
+    made.spectrum.bias.fill_(-30.0)  # nothing, but …
+    made.spectrum.bias[0] = float(torch.tensor(0.5 * VOCOS.n_fft).log())  # … half of full scale at 0 Hz
+    made.spectrum.bias[VOCOS.n_fft // 2 + 1 :] = 0.0
+    samples = made(frames(7, VOCOS.in_channels))[0]
+    assert len(samples) == 7 * VOCOS.hop_length
+    assert 0.3 < float(samples.min()) <= float(samples.max()) <= 1.0
+    inner = samples[VOCOS.n_fft : -VOCOS.n_fft]
+    assert float(inner.std() / inner.mean()) < 1e-3

@@ -18,6 +18,16 @@ from comps.gptsovits.voice import Voice
 T2S_CONFIG = T2SConfig(
     n_symbols=732, vocab_size=1025, dim=512, n_heads=16, ffn_dim=2048, n_layers=24, bert_dim=1024
 )
+_HIFIGAN = HifiGanConfig(
+    in_channels=192,
+    initial_channels=512,
+    upsample_rates=(10, 8, 2, 2, 2),
+    upsample_kernels=(16, 16, 8, 2, 2),
+    resblock_kernels=(3, 7, 11),
+    resblock_dilations=((1, 3, 5),) * 3,
+    style_dim=512,
+)
+_PRO_HIFIGAN = replace(_HIFIGAN, style_dim=1024)
 V2_CONFIG = VitsConfig(
     prior=PriorConfig(
         n_symbols=732,
@@ -30,15 +40,7 @@ V2_CONFIG = VitsConfig(
         kernel_size=3,
         mrte_channels=512,
     ),
-    vocoder=HifiGanConfig(
-        in_channels=192,
-        initial_channels=512,
-        upsample_rates=(10, 8, 2, 2, 2),
-        upsample_kernels=(16, 16, 8, 2, 2),
-        resblock_kernels=(3, 7, 11),
-        resblock_dilations=((1, 3, 5),) * 3,
-        style_dim=512,
-    ),
+    vocoder=_HIFIGAN,
     content_dim=768,
     n_bins=1024,
     token_stride=2,
@@ -50,15 +52,13 @@ V2_CONFIG = VitsConfig(
     n_flow_layers=4,
     flow_kernel_size=5,
 )
-_PRO_CONFIG = replace(
-    V2_CONFIG, style_dim=1024, speaker_dim=20_480, vocoder=replace(V2_CONFIG.vocoder, style_dim=1024)
-)
+_PRO_CONFIG = replace(V2_CONFIG, style_dim=1024, speaker_dim=20_480, vocoder=_PRO_HIFIGAN)
 CONFIGS = {
     Version.V2: V2_CONFIG,
     Version.V2PRO: _PRO_CONFIG,
     Version.V2PROPLUS: replace(
         _PRO_CONFIG,
-        vocoder=replace(_PRO_CONFIG.vocoder, initial_channels=768, upsample_kernels=(20, 16, 8, 2, 2)),
+        vocoder=replace(_PRO_HIFIGAN, initial_channels=768, upsample_kernels=(20, 16, 8, 2, 2)),
     ),
 }
 # Clips are not listened to here, so their encoder may be of any size.

@@ -15,6 +15,8 @@ from comps.gptsovits.networks.t2s.config import T2SConfig
 from comps.gptsovits.networks.vits.decoder import VitsConfig
 from comps.gptsovits.networks.vocoders.bigvgan import BigVganConfig
 from comps.gptsovits.networks.vocoders.hifigan import HifiGanConfig
+from comps.gptsovits.networks.vocoders.kinds import AnyVocoderConfig
+from comps.gptsovits.networks.vocoders.vocos import VocosConfig
 
 C = TypeVar("C", T2SConfig, VitsConfig, CfmConfig, HifiGanConfig, BigVganConfig, SpeakerConfig)
 
@@ -69,7 +71,10 @@ def _prior(config: PriorConfig) -> None:
     _divides("content encoders' layers", 2, config.n_layers)
 
 
-def _vocoder(config: HifiGanConfig | BigVganConfig) -> None:
+def _vocoder(config: AnyVocoderConfig) -> None:
+    if isinstance(config, VocosConfig):
+        _windows(config)
+        return
     rates, kernels = config.upsample_rates, config.upsample_kernels
     if len(rates) != len(kernels) or any(k < r or (k - r) % 2 for r, k in zip(rates, kernels, strict=False)):
         raise CorruptCheckpoint(f"upsampling by {rates} does not go with kernels of {kernels}")
@@ -77,6 +82,12 @@ def _vocoder(config: HifiGanConfig | BigVganConfig) -> None:
         raise CorruptCheckpoint("dilations are not given for each kernel of the residual blocks")
     if any(kernel % 2 == 0 for kernel in config.resblock_kernels):
         raise CorruptCheckpoint(f"kernels of residual blocks are odd, not {config.resblock_kernels}")
+
+
+def _windows(config: VocosConfig) -> None:
+    n_fft, hop = config.n_fft, config.window_hop
+    if min(config.rate, hop) < 1 or n_fft < 2 * hop or n_fft % 2 or (n_fft - hop) % 2:
+        raise CorruptCheckpoint(f"windows of {n_fft} samples do not go with steps of {hop}")
 
 
 def _divides(what: str, part: int, whole: int) -> None:

@@ -35,7 +35,7 @@ from comps.gptsovits.networks.encoders.eres2net import SpeakerEncoder
 from comps.gptsovits.networks.t2s.model import T2S
 from comps.gptsovits.networks.vits.decoder import VitsDecoder
 from comps.gptsovits.networks.vocoders.bigvgan import BigVgan
-from comps.gptsovits.networks.vocoders.hifigan import HifiGan
+from comps.gptsovits.networks.vocoders.hifigan import HifiGan, HifiGanConfig
 from comps.gptsovits.versions import FACTS, Version
 
 N = TypeVar("N", bound=nn.Module)
@@ -143,6 +143,7 @@ def _decoder(
     flow = FACTS[version].flow if version is not None else None
     if flow is None:
         found = sound(sizes.vits_config(shapes, hyper))
+        assert isinstance(found.vocoder, HifiGanConfig)  # as all official ones
         counts = {"n_blocks": len(found.vocoder.resblock_kernels)}
         return fill(constructed(lambda: VitsDecoder(found)), weights, VITS, counts)
     if vocoder is None:

@@ -6,7 +6,7 @@
 | `features` | the content encoder, and where each phoneme lies               | the corpus             |
 | `codebook` | the quantizer, and the tokens of every utterance               | content encoder        |
 | `t2s`      | the transformer from phonemes to tokens                        | tokens, phonemes       |
-| `decoder`  | posterior encoder and vocoder, then the prior from tokens      | speech, tokens         |
+| `decoder`  | the vocoder, the prior from tokens, then both together         | speech, tokens         |
 | `export`   | one safetensors file                                           | all of the above       |
 | `evaluate` | figures on voices and sentences that training never heard      | the file, the corpus   |
 

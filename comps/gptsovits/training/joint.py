@@ -1,7 +1,7 @@
 """Stage `decoder`, last part: both halves together, on what is heard.
 
-`autoencoder` taught the vocoder the latents of real speech, `prior` to guess latents. Guessed latents are
-smoother than real ones, and a vocoder that never met them blurs consonants and buzzes. Here the whole decoder
+`vocoder` learned to copy speech from its latents, `prior` to guess latents. Guessed latents are smoother than
+real ones, and a vocoder that never met them blurs consonants and buzzes. Here the whole decoder
 speaks real tokens in the style of another clip of the voice, as it will when it serves, and is told by mel
 distance and by discriminators how that differs from the recording. The likelihood of `prior` goes on beside
 it.
@@ -16,7 +16,6 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from comps.gptsovits.networks.vits.decoder import NOISE_SCALE, VitsDecoder
-from comps.gptsovits.training.autoencoder import MEL_WEIGHT
 from comps.gptsovits.training.averages import Average
 from comps.gptsovits.training.contest import Contest
 from comps.gptsovits.training.losses import MelDistance
@@ -24,6 +23,7 @@ from comps.gptsovits.training.prior import GUIDANCE_WEIGHT, Batch, Pairs, load_p
 from comps.gptsovits.training.progress import (
     Clock,
     LossLog,
+    add_factors,
     cosine_rate,
     load_checkpoint,
     save_checkpoint,
@@ -32,6 +32,7 @@ from comps.gptsovits.training.progress import (
 )
 from comps.gptsovits.training.sizes import CALM, HOP_LENGTH, SAMPLE_RATE
 from comps.gptsovits.training.sounds import Sounds
+from comps.gptsovits.training.vocoder import MEL_WEIGHT, drawn_context
 
 
 def joined_halves(work: Path) -> tuple[VitsDecoder, dict[str, int]]:
@@ -40,19 +41,18 @@ def joined_halves(work: Path) -> tuple[VitsDecoder, dict[str, int]]:
     Raises FileNotFoundError naming a half that has not been trained.
     """
     decoder = new_decoder(work)
-    states = {}
-    for half in ("autoencoder", "prior"):
-        path = work / "decoder" / f"{half}.pt"
-        state = load_checkpoint(path)
-        if state is None:
-            raise FileNotFoundError(f"{path}: this half of the decoder has not been trained")
-        states[half] = state
-    decoder.load_state_dict(states["prior"]["average"])
-    heard = states["autoencoder"]["average"]  # the prior's own copy of the vocoder was never trained
-    decoder.vocoder.load_state_dict(
-        {name.removeprefix("vocoder."): value for name, value in heard.items() if "vocoder." in name}
-    )
+    states = {half: _trained(work, half) for half in ("vocoder", "prior")}
+    decoder.load_state_dict(states["prior"]["average"])  # its own copy of the vocoder was never trained
+    decoder.vocoder.load_state_dict(states["vocoder"]["average"])
     return decoder, {half: int(state["step"]) for half, state in states.items()}
+
+
+def _trained(work: Path, half: str) -> dict[str, Any]:
+    path = work / "decoder" / f"{half}.pt"
+    state = load_checkpoint(path)
+    if state is None:
+        raise FileNotFoundError(f"{path}: this half of the decoder has not been trained")
+    return state
 
 
 class Windows:
@@ -62,33 +62,40 @@ class Windows:
         self.sounds, self.n_frames = sounds, n_frames
         self.random = np.random.default_rng(seed)
 
-    def cut(self, latent: Tensor, batch: Batch) -> tuple[list[int], Tensor, Tensor]:
-        """Latents `[B, Z, F]` of a batch -> the R rows that are long enough, their latents
-        `[R, Z, n_frames]` and samples `[R, n_frames · hop]`."""
-        rows: list[int] = []
+    def context(self) -> tuple[int, int]:
+        """Frames at both ends that the next batch's vocoder only looks at."""
+        return drawn_context(self.random)
+
+    def cut(self, latent: Tensor, batch: Batch, context: tuple[int, int]) -> tuple[Tensor, Tensor]:
+        """Latents `[B, Z, F]` of a batch -> of the R rows that are long enough, latents
+        `[R, Z, n_frames + context]` and samples `[R, n_frames · hop]`."""
         latents, samples = [], []
+        left, right = context
         for row, (utterance, first) in enumerate(batch.origin):
             waveform = self.sounds.waveform(utterance)
             length = min(int(batch.frame_mask[row].sum()), len(waveform) // HOP_LENGTH - first)
-            if length < self.n_frames:
+            if length < left + self.n_frames + right:
                 continue
-            at = int(self.random.integers(0, length - self.n_frames + 1))
-            rows.append(row)
-            latents.append(latent[row, :, at : at + self.n_frames])
+            at = int(self.random.integers(left, length - self.n_frames - right + 1))
+            latents.append(latent[row, :, at - left : at + self.n_frames + right])
             begin = (first + at) * HOP_LENGTH
             samples.append(torch.from_numpy(waveform[begin : begin + self.n_frames * HOP_LENGTH].copy()))
-        return rows, torch.stack(latents), torch.stack(samples).to(latent.device)
+        return torch.stack(latents), torch.stack(samples).to(latent.device)
 
 
 class Trainer:
     """The decoder, its judges, and one step."""
 
-    def __init__(self, decoder: VitsDecoder, device: str, rate: float, windows: Windows) -> None:
+    def __init__(
+        self, decoder: VitsDecoder, device: str, rate: float, windows: Windows, judges: dict[str, Any]
+    ) -> None:
+        """`judges` are those that `vocoder` has taught, as a state dict."""
         self.device = torch.device(device)
         self.decoder = decoder.to(device)
         self.decoder.vocoder.requires_grad_(True)
         self.windows, self.distance = windows, MelDistance(SAMPLE_RATE).to(device)
         self.contest, self.average = Contest(self.device, rate), Average(self.decoder)
+        self.contest.judges.load_state_dict(judges)
         self.trained = [p for p in decoder.parameters() if p.requires_grad]
         self.optimiser = torch.optim.AdamW(self.trained, lr=rate, betas=(0.8, 0.99), weight_decay=0.01)
         self.parts: dict[str, Any] = {
@@ -110,8 +117,9 @@ class Trainer:
             drawn = torch.randn_like(seen.prior.mean) * seen.prior.log_std.detach().exp()
             guess = seen.prior.mean + drawn * (NOISE_SCALE * CALM)
             latent = self.decoder.flow.inverse(guess, seen.style, batch.frame_mask)
-            rows, latents, real = self.windows.cut(latent, batch)
-            made = self.decoder.vocoder(latents, seen.style[rows]).float()
+            context = self.windows.context()
+            latents, real = self.windows.cut(latent, batch, context)
+            made = self.decoder.vocoder(latents, context=context).float()
         mel = self.distance(made, real)
         deception, figures = self.contest.round(made, real)
         loss = seen.divergence + GUIDANCE_WEIGHT * seen.surprise + MEL_WEIGHT * mel + deception
@@ -135,13 +143,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--tokens", type=int, default=72, help="tokens of a crop, 25 a second")
     parser.add_argument("--frames", type=int, default=24, help="latent frames that are heard, 50 a second")
     parser.add_argument("--rate", type=float, default=2e-4)
-    parser.add_argument(
-        "--factors",
-        type=float,
-        nargs="*",
-        default=[1.12],
-        help="tempos of `t2s` at which every voice is heard once more, as another",
-    )
+    add_factors(parser)
     parser.add_argument("--report", type=int, default=50)
     parser.add_argument("--save-every", type=int, default=250)
     options = parser.parse_args(arguments)
@@ -153,7 +155,8 @@ def main(arguments: list[str] | None = None) -> None:
     state = load_checkpoint(path)
     step = 0 if state is None else int(state["step"])
     windows = Windows(pairs.sounds, options.frames, seed=options.seed + step)
-    trainer = Trainer(decoder, options.device, options.rate, windows)
+    judges = _trained(options.work, "vocoder")["judges"]
+    trainer = Trainer(decoder, options.device, options.rate, windows, judges)
     if state is not None:
         for name, part in trainer.parts.items():
             part.load_state_dict(state[name])

@@ -1,14 +1,14 @@
 """Stage `decoder`, second half: the latents of speech from tokens, text and another clip of the voice.
 
-The posterior encoder of the first half (`autoencoder`) is frozen and its latents are stored, so this half
-never touches a waveform: the semantic prior, the style encoder and the coupling flow learn the likelihood of
-latents alone. Style always comes from *another* utterance of the voice, so that it can't carry what is being
-said.
+Latents are measured, not learned (`latents`), so this half never touches a waveform: the semantic prior, the
+style encoder and the coupling flow learn the likelihood of latents alone. Style always comes from *another*
+utterance of the voice, so that it can't carry what is being said.
 
 Tokens alone are ambiguous: two heads of the attention from content to text are told which phoneme each frame
 belongs to, so that the text is read from early on.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,24 +27,25 @@ from comps.gptsovits.networks.layers.masks import length_mask, masked
 from comps.gptsovits.networks.semantic.prior import Prior
 from comps.gptsovits.networks.vits.decoder import VitsDecoder
 from comps.gptsovits.text.symbols import symbol_table
-from comps.gptsovits.training.autoencoder import Autoencoder, load_mels, mel_starts
 from comps.gptsovits.training.averages import Average
 from comps.gptsovits.training.codebook import load_tokens
 from comps.gptsovits.training.content import HOP_SAMPLES
 from comps.gptsovits.training.labels import Alignment, load_alignments
+from comps.gptsovits.training.latents import DEVIATION, Latents, load_latents
 from comps.gptsovits.training.pieces import Piece, TokenUtterance
 from comps.gptsovits.training.progress import (
     Clock,
     LossLog,
+    add_factors,
     cosine_rate,
     load_checkpoint,
     save_checkpoint,
     stage_parser,
     start,
 )
-from comps.gptsovits.training.sizes import HOP_LENGTH, LATENT_CHANNELS, N_FFT, SAMPLE_RATE, decoder_config
+from comps.gptsovits.training.sizes import HOP_LENGTH, N_FFT, SAMPLE_RATE, decoder_config
 from comps.gptsovits.training.sounds import CONTENT_RATE, Sounds, load_sounds
-from comps.gptsovits.training.split import Item, faster, is_for_training, read_items
+from comps.gptsovits.training.split import Item, faster, is_for_training, read_items, with_faster
 
 FRAMES_PER_TOKEN = 2
 WRONG_TOKENS = 0.04  # share replaced at random: T2S will err too
@@ -56,8 +57,7 @@ REFERENCE_FRAMES = (75, 250)  # 1.5 to 5 s of the other clip
 @dataclass(frozen=True)
 class Batch:
     tokens: Tensor  # [B, S]
-    mean: Tensor  # [B, Z, F] of the posterior
-    log_std: Tensor
+    latent: Tensor  # [B, Z, F]
     frame_mask: Tensor  # [B, F]
     symbol: Tensor  # [B, F] index of the phoneme that each frame belongs to
     phonemes: Tensor  # [B, P]
@@ -78,55 +78,15 @@ class Batch:
 class Seen:
     """What a training step saw of the prior: two losses in nats a frame, and what they were taken from."""
 
-    divergence: Tensor  # KL of the stored posterior from the prior seen through the flow
+    divergence: Tensor  # KL of the latents from the prior seen through the flow
     surprise: Tensor  # of the guided heads at the phoneme that the frame belongs to
     prior: Prior
     style: Tensor  # [B, G, 1]
 
 
-class Latents:
-    """The posterior of every utterance, `[frames, 2 Z]`: means, then log-deviations."""
-
-    def __init__(self, values: NDArray[np.float16], starts: NDArray[np.int64]) -> None:
-        self.values, self.starts = values, starts
-
-    def of(self, index: int) -> NDArray[np.float16]:
-        return self.values[self.starts[index] : self.starts[index + 1]]
-
-
-@torch.no_grad()
-def load_latents(sounds: Sounds, cache: Path, autoencoder: Path) -> Latents:
-    """Made by the checkpoint's posterior encoder, frozen by then, and kept until that encoder changes.
-
-    Not by the averaged one, which still moves: the vocoder goes on learning from this one's latents.
-    """
-    model = Autoencoder()
-    state = load_checkpoint(autoencoder)
-    if state is None:
-        raise FileNotFoundError(f"{autoencoder}: train the first half of the decoder before the second")
-    model.load_state_dict(state["model"])
-    posterior = model.posterior
-    mark = float(sum(p.double().abs().sum() for p in posterior.parameters()))
-    path, starts = cache / "latents.npz", mel_starts(sounds)
-    if path.exists():
-        with np.load(path) as stored:
-            values = stored["values"]
-            if float(stored["mark"]) == mark and len(values) == starts[-1]:  # nor may the corpus have grown
-                return Latents(values, starts)
-    mels = load_mels(sounds, cache)
-    pieces = []
-    for i in tqdm(range(len(sounds)), desc="latents"):
-        mel = torch.from_numpy(mels[starts[i] : starts[i + 1]].astype(np.float32).T)[None]
-        mean, log_std = posterior(mel)
-        pieces.append(torch.cat([mean, log_std], 1)[0].T.half().numpy())
-    values = np.concatenate(pieces)
-    np.savez(path, values=values, mark=mark)
-    return Latents(values, starts)
-
-
 @dataclass(frozen=True)
 class Crop:
-    """A stretch of an utterance: tokens `[S]`, the phoneme of each frame `[F]`, latents `[F, 2 Z]`."""
+    """A stretch of an utterance: tokens `[S]`, the phoneme of each frame `[F]`, latents `[F, Z]`."""
 
     tokens: NDArray[np.int64]
     symbol: NDArray[np.int64]
@@ -173,7 +133,6 @@ class Pairs:
         references = [self._reference(random, other) for _, other in pairs]
         n_frames = torch.tensor([len(row.latent) for row in rows])
         latent = _padded([row.latent.astype(np.float32) for row in rows])
-        mean, log_std = latent.transpose(1, 2).split(LATENT_CHANNELS, dim=1)
         return Batch(
             tokens=nn.utils.rnn.pad_sequence(
                 [torch.from_numpy(row.tokens) for row in rows], batch_first=True
@@ -181,8 +140,7 @@ class Pairs:
             symbol=nn.utils.rnn.pad_sequence(
                 [torch.from_numpy(row.symbol) for row in rows], batch_first=True
             ),
-            mean=mean,
-            log_std=log_std,
+            latent=latent.transpose(1, 2),
             frame_mask=length_mask(n_frames, int(n_frames.max())),
             phonemes=_padded(phonemes),
             n_phonemes=torch.tensor([len(p) for p in phonemes]),
@@ -234,11 +192,10 @@ def look(decoder: VitsDecoder, batch: Batch) -> Seen:
         content_mask=batch.frame_mask,
         text_mask=text_mask,
     )
-    noise = torch.randn_like(batch.mean)
-    z = masked(batch.mean + noise * batch.log_std.exp(), batch.frame_mask)
+    z = masked(batch.latent + torch.randn_like(batch.latent) * DEVIATION, batch.frame_mask)
     mapped = decoder.flow(z, style, batch.frame_mask).float()
     mean, log_std = prior.mean.float(), prior.log_std.float()
-    nats = log_std - batch.log_std - 0.5 + 0.5 * (mapped - mean).square() * (-2 * log_std).exp()
+    nats = log_std - math.log(DEVIATION) - 0.5 + 0.5 * (mapped - mean).square() * (-2 * log_std).exp()
     n_frames = batch.frame_mask.sum()
     index = batch.symbol[:, None, :, None].expand(-1, GUIDED_HEADS, -1, 1)
     surprise = -looks.taken().gather(-1, index)[..., 0]  # [B, H, F]
@@ -306,7 +263,6 @@ def load_pairs(corpus: Path, work: Path, factors: Sequence[float] = ()) -> Pairs
     alignments = dict(
         zip([i.file for i in heard], load_alignments(work / "alignment.npz", heard), strict=True)
     )
-    items = [*everything]
     for factor in factors:
         kept = load_tokens(work / "t2s" / f"tokens-{factor:g}.npz")
         for item in heard:
@@ -314,10 +270,9 @@ def load_pairs(corpus: Path, work: Path, factors: Sequence[float] = ()) -> Pairs
             n_samples = int(item.seconds * CONTENT_RATE / factor)
             tokens[quick.file] = kept[item.file][: (n_samples // HOP_SAMPLES - 1) // 2]  # not its silent tail
             alignments[quick.file] = alignments[item.file]
-            items.append(quick)
+    items = with_faster(everything, factors)
     sounds = load_sounds(items, work / "cache", rate=SAMPLE_RATE)
-    latents = load_latents(sounds, work / "cache", work / "decoder" / "autoencoder.pt")
-    return Pairs(items, sounds, latents, tokens, alignments)
+    return Pairs(items, sounds, load_latents(sounds, work / "cache"), tokens, alignments)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -326,14 +281,16 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--batch", type=int, default=12)
     parser.add_argument("--tokens", type=int, default=72, help="tokens of a crop, 25 a second")
     parser.add_argument("--rate", type=float, default=6e-4)
+    add_factors(parser)
     parser.add_argument("--report", type=int, default=50)
     parser.add_argument("--save-every", type=int, default=500)
     options = parser.parse_args(arguments)
     start(options)
     clock = Clock(options.minutes)
+    (options.work / "decoder").mkdir(exist_ok=True)
     work: Path = options.work
     path = work / "decoder" / "prior.pt"
-    pairs = load_pairs(options.corpus, work)
+    pairs = load_pairs(options.corpus, work, options.factors)
     device = torch.device(options.device)
     decoder = new_decoder(work).to(device)
     average = Average(decoder)

@@ -33,6 +33,17 @@ def stage_parser(stage: str, description: str) -> argparse.ArgumentParser:
     return parser
 
 
+def add_factors(parser: argparse.ArgumentParser) -> None:
+    """The option of stages to which a voice at another speed is another voice."""
+    parser.add_argument(
+        "--factors",
+        type=float,
+        nargs="*",
+        default=[1.12],
+        help="tempos of `t2s` at which every voice is heard once more, as another",
+    )
+
+
 def start(options: argparse.Namespace) -> None:
     """Fix seeds and threads."""
     torch.set_num_threads(options.threads)

@@ -2,26 +2,27 @@
 
 from comps.gptsovits.networks.semantic.prior import PriorConfig
 from comps.gptsovits.networks.vits.decoder import VitsConfig
-from comps.gptsovits.networks.vocoders.hifigan import HifiGanConfig
+from comps.gptsovits.networks.vocoders.vocos import VocosConfig
 
 SAMPLE_RATE = 24_000
 HOP_LENGTH = 480  # 50 latent frames a second
-N_FFT = 1024  # of the reference spectrogram that the style encoder reads
-LATENT_CHANNELS = 64
+N_FFT = 1024  # of the latents, and of the reference spectrogram that the style encoder reads
+LATENT_CHANNELS = 100  # mel bands
 STYLE_DIM = 192
 
 # The prior's deviations are multiplied by it: a prior that has trained for hours draws good latents at full
 # strength, one of an hour mumbles. The model card has figures.
 CALM = 0.1
 
-VOCODER = HifiGanConfig(
+VOCODER = VocosConfig(
     in_channels=LATENT_CHANNELS,
-    initial_channels=256,
-    upsample_rates=(10, 6, 4, 2),
-    upsample_kernels=(20, 12, 8, 4),
-    resblock_kernels=(3, 7),
-    resblock_dilations=((1, 3, 5), (1, 3, 5)),
-    style_dim=STYLE_DIM,
+    channels=256,
+    n_layers=3,
+    rate=4,
+    window_channels=192,
+    n_window_layers=6,
+    window_hop=120,
+    n_fft=480,
 )
 
 

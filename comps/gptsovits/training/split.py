@@ -6,6 +6,7 @@ carry about. Whole voices are held out (about one in fifteen), and whole sentenc
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,12 @@ def is_for_training(item: Item) -> bool:
 def train_items(corpus: Path) -> list[Item]:
     """The utterances that training may hear."""
     return [item for item in read_items(corpus) if is_for_training(item)]
+
+
+def with_faster(items: list[Item], factors: Sequence[float]) -> list[Item]:
+    """`items`, and after them those for training once more at each of `factors`."""
+    heard = [item for item in items if is_for_training(item)]
+    return [*items, *(faster(item, factor) for factor in factors for item in heard)]
 
 
 def heldout_items(corpus: Path) -> list[Item]:

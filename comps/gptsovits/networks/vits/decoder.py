@@ -16,6 +16,7 @@ from comps.gptsovits.networks.semantic.quantizer import SemanticQuantizer
 from comps.gptsovits.networks.semantic.style import SpeakerFusion, StyleEncoder
 from comps.gptsovits.networks.vits.coupling import CouplingFlow
 from comps.gptsovits.networks.vocoders.hifigan import AnyHifiGan, HifiGan, HifiGanConfig
+from comps.gptsovits.networks.vocoders.vocos import AnyVocos, Vocos, VocosConfig
 
 # How far a latent sample strays from the prior's mean; the value the reference implementation decodes with.
 NOISE_SCALE = 0.5
@@ -24,7 +25,7 @@ NOISE_SCALE = 0.5
 @dataclass(frozen=True)
 class VitsConfig:
     prior: PriorConfig
-    vocoder: HifiGanConfig
+    vocoder: HifiGanConfig | VocosConfig  # the second in the bundled model alone
     content_dim: int  # width of the content features
     n_bins: int  # codebook rows
     token_stride: int  # content frames per token
@@ -48,7 +49,7 @@ class VitsConfig:
 
 
 class VitsDecoder(nn.Module):
-    """Prior sample -> inverse flow -> HiFi-GAN."""
+    """Prior sample -> inverse flow -> vocoder."""
 
     def __init__(self, config: VitsConfig) -> None:
         super().__init__()
@@ -72,7 +73,9 @@ class VitsDecoder(nn.Module):
             kernel_size=config.flow_kernel_size,
             style_dim=config.style_dim,
         )
-        self.vocoder: AnyHifiGan = HifiGan(config.vocoder)
+        self.vocoder: AnyHifiGan | AnyVocos = (
+            Vocos(config.vocoder) if isinstance(config.vocoder, VocosConfig) else HifiGan(config.vocoder)
+        )
 
     def style(self, references: Sequence[Tensor], speakers: Sequence[Tensor] | None = None) -> Tensor:
         """Mean style `[1, G, 1]` of reference spectrograms `[1, K, T]`, with their speaker vectors `[1, E]`.
