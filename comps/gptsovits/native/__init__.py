@@ -15,12 +15,14 @@ from comps.gptsovits.native.vocoder import (
     load_vocoder_library,
     suits_vocoder,
 )
+from comps.gptsovits.native.vocos import CompiledVocos, suits_vocos
 
 __all__ = [
     "LAYERS",
     "CompiledConv1d",
     "CompiledHifiGan",
     "CompiledStep",
+    "CompiledVocos",
     "Drawing",
     "Kind",
     "Library",
@@ -35,4 +37,5 @@ __all__ = [
     "stored_kind",
     "suits",
     "suits_vocoder",
+    "suits_vocos",
 ]

@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 FOLDER = Path(__file__).resolve().parent
 SOURCES = ("step.cpp", "attention.h", "linear.h", "pool.h", "registers.h", "sampling.h", "vectors.h")
-VOCODER_SOURCES = ("vocoder.cpp", "convolution.h", "pool.h", "vectors.h")
+VOCODER_SOURCES = ("vocoder.cpp", "blocks.h", "convolution.h", "pool.h", "vectors.h")
 # A library each, so that what fails to build takes nothing else with it.
 PARTS = {"t2s": SOURCES, "vocoder": VOCODER_SOURCES}
 BUNDLED = FOLDER / "built"  # what an image's build put there

@@ -4,7 +4,7 @@
 // activations are applied where sums are still at hand. Stages with few channels, which would be bound by memory,
 // are computed a stretch of time at a time, from the upsampling to the mean of the residual blocks, while all of
 // it stays in a core's own cache; stages with many channels, layer by layer, by all threads together.
-#include "convolution.h"
+#include "blocks.h"
 
 #include <mutex>
 
@@ -270,6 +270,18 @@ void convolution_run(
         if (is_bfloat16) return one_layer<bf16>(*conv, x, n, n_out, n_free, y);
 #endif
         one_layer<float>(*conv, x, n, n_out, n_free, y);
+    });
+}
+
+// x [n][channels] through a Vocos's blocks, in place.
+void blocks_run(
+    const Block* blocks, int32_t n_blocks, int32_t is_bfloat16, float* x, int64_t n, int32_t n_threads) {
+    with_threads(n_threads, [&](int n_free) {
+        const Together together{n_free};
+#if HAS_BFLOAT16
+        if (is_bfloat16) return through_blocks<bf16>(blocks, n_blocks, x, n, together, Alone{});
+#endif
+        through_blocks<float>(blocks, n_blocks, x, n, together, Alone{});
     });
 }
 }

@@ -70,6 +70,7 @@ class VocoderLibrary:
         try:
             self.run = functions.vocoder_run
             self.convolve = functions.convolution_run
+            self.run_blocks = functions.blocks_run
             self.widest = int(functions.vocoder_width())
             self.has_bfloat16 = bool(functions.vocoder_has_bfloat16())
         except AttributeError as error:
@@ -86,6 +87,8 @@ class VocoderLibrary:
             c_void_p,
         )
         self.convolve.restype = None
+        self.run_blocks.argtypes = (c_void_p, c_int32, c_int32, c_void_p, c_int64, c_int32)
+        self.run_blocks.restype = None
 
 
 @cache
