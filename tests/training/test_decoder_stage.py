@@ -12,13 +12,13 @@ from safetensors.torch import save_file
 
 pytest.importorskip("matplotlib", reason="the extra `train` is not installed")
 
-from comps.gptsovits.training import joint, prior, vocoder
+from comps.gptsovits.training import joint, likeness, prior, vocoder
 from comps.gptsovits.training.alignment import chain_of
 from comps.gptsovits.training.codebook import save_tokens
 from comps.gptsovits.training.discriminators import Discriminators
 from comps.gptsovits.training.labels import save_states
 from comps.gptsovits.training.latents import latent_frames, louder
-from comps.gptsovits.training.sizes import SAMPLE_RATE
+from comps.gptsovits.training.sizes import LATENT_CHANNELS, SAMPLE_RATE
 from comps.gptsovits.training.split import is_for_training, read_items
 
 SECONDS = 1.6
@@ -87,6 +87,10 @@ def test_both_halves_train_resume_and_leave_what_the_next_stage_needs(work: Path
     assert np.isfinite([[row["divergence"], row["surprise"]] for row in rows]).all()
     assert (work / "logs" / "prior.png").exists()
 
+    run(likeness, work, "--steps", "2", "--frames", "20", "--factors")
+    run(likeness, work, "--steps", "3", "--frames", "20", "--factors")
+    assert [row["step"] for row in figures(work, "likeness")] == [1, 2, 3]
+
     few = ("--tokens", "16", "--frames", "12", "--save-every", "2")
     run(joint, work, "--steps", "2", *few, "--factors")
     run(joint, work, "--steps", "3", *few, "--factors", "1.25")
@@ -114,6 +118,15 @@ def test_latents_of_a_louder_sound_are_the_latents_moved() -> None:
     sound = torch.randn(1, 4800) * 0.1
     moved = louder(latent_frames(sound)[0].numpy(), 2.0)
     assert np.allclose(moved, latent_frames(2.0 * sound)[0].numpy(), atol=1e-3)
+
+
+@torch.no_grad()
+def test_a_voice_is_like_itself_and_not_like_others() -> None:
+    encoder = likeness.VoiceEncoder()
+    latent, mask = torch.randn(2, LATENT_CHANNELS, 30), torch.ones(2, 30, dtype=torch.bool)
+    assert likeness.unlikeness(encoder, latent, latent, mask) == pytest.approx(0.0, abs=1e-6)
+    assert likeness.unlikeness(encoder, latent, latent.flip(0), mask) > 0.0
+    assert encoder(latent, mask).norm(dim=1).tolist() == pytest.approx([1.0, 1.0])
 
 
 def test_every_judge_scores_samples_of_any_length() -> None:

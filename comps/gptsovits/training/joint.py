@@ -3,8 +3,8 @@
 `vocoder` learned to copy speech from its latents, `prior` to guess latents. Guessed latents are smoother than
 real ones, and a vocoder that never met them blurs consonants and buzzes. Here the whole decoder
 speaks real tokens in the style of another clip of the voice, as it will when it serves, and is told by mel
-distance and by discriminators how that differs from the recording. The likelihood of `prior` goes on beside
-it.
+distance and by discriminators how that differs from the recording, and by `likeness` whether the voice is
+still the same. The likelihood of `prior` goes on beside it.
 """
 
 from pathlib import Path
@@ -18,6 +18,7 @@ from tqdm import tqdm
 from comps.gptsovits.networks.vits.decoder import NOISE_SCALE, VitsDecoder
 from comps.gptsovits.training.averages import Average
 from comps.gptsovits.training.contest import Contest
+from comps.gptsovits.training.likeness import VoiceEncoder, load_encoder, unlikeness
 from comps.gptsovits.training.losses import MelDistance
 from comps.gptsovits.training.prior import GUIDANCE_WEIGHT, Batch, Pairs, load_pairs, look, new_decoder
 from comps.gptsovits.training.progress import (
@@ -34,6 +35,12 @@ from comps.gptsovits.training.sizes import CALM, HOP_LENGTH, SAMPLE_RATE
 from comps.gptsovits.training.sounds import Sounds
 from comps.gptsovits.training.vocoder import MEL_WEIGHT, drawn_context
 
+# Of the likelihood, beside what is heard: a hundred channels of log-mels outweigh all else otherwise.
+DIVERGENCE_WEIGHT = 0.2
+
+
+LIKENESS_WEIGHT = 4.0
+
 
 def joined_halves(work: Path) -> tuple[VitsDecoder, dict[str, int]]:
     """The decoder with the averaged weights of both halves, and how many steps each has trained.
@@ -42,8 +49,9 @@ def joined_halves(work: Path) -> tuple[VitsDecoder, dict[str, int]]:
     """
     decoder = new_decoder(work)
     states = {half: _trained(work, half) for half in ("vocoder", "prior")}
-    decoder.load_state_dict(states["prior"]["average"])  # its own copy of the vocoder was never trained
-    decoder.vocoder.load_state_dict(states["vocoder"]["average"])
+    vocoder = {f"vocoder.{name}": value for name, value in states["vocoder"]["average"].items()}
+    learned = {n: v for n, v in states["prior"]["average"].items() if not n.startswith("vocoder.")}
+    decoder.load_state_dict(learned | vocoder)
     return decoder, {half: int(state["step"]) for half, state in states.items()}
 
 
@@ -87,13 +95,20 @@ class Trainer:
     """The decoder, its judges, and one step."""
 
     def __init__(
-        self, decoder: VitsDecoder, device: str, rate: float, windows: Windows, judges: dict[str, Any]
+        self,
+        decoder: VitsDecoder,
+        device: str,
+        rate: float,
+        windows: Windows,
+        judges: dict[str, Any],
+        voices: VoiceEncoder,
     ) -> None:
         """`judges` are those that `vocoder` has taught, as a state dict."""
         self.device = torch.device(device)
         self.decoder = decoder.to(device)
         self.decoder.vocoder.requires_grad_(True)
         self.windows, self.distance = windows, MelDistance(SAMPLE_RATE).to(device)
+        self.voices = voices.to(device)
         self.contest, self.average = Contest(self.device, rate), Average(self.decoder)
         self.contest.judges.load_state_dict(judges)
         self.trained = [p for p in decoder.parameters() if p.requires_grad]
@@ -120,9 +135,16 @@ class Trainer:
             context = self.windows.context()
             latents, real = self.windows.cut(latent, batch, context)
             made = self.decoder.vocoder(latents, context=context).float()
+            unlike = unlikeness(self.voices, latent, batch.latent, batch.frame_mask)
         mel = self.distance(made, real)
         deception, figures = self.contest.round(made, real)
-        loss = seen.divergence + GUIDANCE_WEIGHT * seen.surprise + MEL_WEIGHT * mel + deception
+        loss = (
+            DIVERGENCE_WEIGHT * seen.divergence
+            + GUIDANCE_WEIGHT * seen.surprise
+            + MEL_WEIGHT * mel
+            + deception
+            + LIKENESS_WEIGHT * unlike
+        )
         self.optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self.trained, 50.0)
@@ -132,6 +154,7 @@ class Trainer:
             "mel": mel.item(),
             "divergence": seen.divergence.item(),
             "surprise": seen.surprise.item(),
+            "unlike": unlike.item(),
             **figures,
         }
 
@@ -156,7 +179,8 @@ def main(arguments: list[str] | None = None) -> None:
     step = 0 if state is None else int(state["step"])
     windows = Windows(pairs.sounds, options.frames, seed=options.seed + step)
     judges = _trained(options.work, "vocoder")["judges"]
-    trainer = Trainer(decoder, options.device, options.rate, windows, judges)
+    voices = load_encoder(options.work)
+    trainer = Trainer(decoder, options.device, options.rate, windows, judges, voices)
     if state is not None:
         for name, part in trainer.parts.items():
             part.load_state_dict(state[name])

@@ -11,13 +11,14 @@ import json
 from collections import defaultdict
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from comps.gptsovits.networks.layers.masks import length_mask
@@ -94,11 +95,30 @@ def misled(model: T2S, rows: Rows, share: float, temperature: float = 0.7) -> Ro
     words skipped. So some rows are read with hardly any of their tokens replaced, some with `2 * share` of
     them; what is to be predicted stays the truth.
     """
+    model.eval()
     logits = model(rows.phonemes, None, rows.tokens, rows.n_phonemes)[:, :-1, :-1].float()  # no end
+    model.train()
     said = torch.distributions.Categorical(logits=logits / temperature).sample()
     shares = 2 * share * torch.rand(len(said), 1, device=said.device)
     replaced = torch.rand(said.shape, device=said.device) < shares
     return replace(rows, tokens=torch.where(replaced, said, rows.tokens))
+
+
+def with_dropout(model: T2S, share: float) -> None:
+    """While it trains, a share of what goes in, and of what each layer adds to it, is left out.
+
+    A model of a few hours of text learns them by heart otherwise: 61 % of training's tokens were right, 44 %
+    of others. The network itself, which is made to serve, knows nothing of it.
+    """
+
+    def drop(module: nn.Module, _: Any, y: Tensor) -> Tensor:
+        return F.dropout(y, share, training=module.training)
+
+    branches = [
+        layer for block in model.blocks if isinstance(block, Block) for layer in (block.out, block.contract)
+    ]
+    for layer in (model.phoneme_embedding, model.token_embedding, *branches):
+        layer.register_forward_hook(drop)
 
 
 def guided_forward(model: T2S, rows: Rows, guided: tuple[int, ...]) -> tuple[Tensor, Tensor]:
@@ -234,6 +254,7 @@ def main(arguments: list[str] | None = None) -> None:
         help="built into the saved weights: what sampling at temperature 1 amounts to",
     )
     parser.add_argument("--noise", type=float, default=0.05)
+    parser.add_argument("--dropout", type=float, default=0.2)
     parser.add_argument(
         "--own-tokens", type=float, default=0.25, help="mean share of the tokens read that the model made up"
     )
@@ -260,6 +281,7 @@ def main(arguments: list[str] | None = None) -> None:
         bert_dim=BERT_DIM,
     )
     model = T2S(config).to(device)
+    with_dropout(model, options.dropout)
     for embedding in (model.phoneme_embedding, model.token_embedding):
         torch.nn.init.normal_(embedding.weight, std=0.3)
     optimizer = torch.optim.AdamW(model.parameters(), lr=options.rate, betas=(0.9, 0.98), weight_decay=0.01)
