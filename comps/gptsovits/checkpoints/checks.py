@@ -15,7 +15,6 @@ from comps.gptsovits.networks.t2s.config import T2SConfig
 from comps.gptsovits.networks.vits.decoder import VitsConfig
 from comps.gptsovits.networks.vocoders.bigvgan import BigVganConfig
 from comps.gptsovits.networks.vocoders.hifigan import HifiGanConfig
-from comps.gptsovits.networks.vocoders.kinds import AnyVocoderConfig
 from comps.gptsovits.networks.vocoders.vocos import VocosConfig
 
 C = TypeVar("C", T2SConfig, VitsConfig, CfmConfig, HifiGanConfig, BigVganConfig, SpeakerConfig)
@@ -71,7 +70,7 @@ def _prior(config: PriorConfig) -> None:
     _divides("content encoders' layers", 2, config.n_layers)
 
 
-def _vocoder(config: AnyVocoderConfig) -> None:
+def _vocoder(config: HifiGanConfig | BigVganConfig | VocosConfig) -> None:
     if isinstance(config, VocosConfig):
         _windows(config)
         return
