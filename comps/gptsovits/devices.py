@@ -7,7 +7,11 @@ import torch
 
 
 class Precision(StrEnum):
-    """What a CPU may compute in. The weights are float32 whatever is chosen."""
+    """What a CPU may compute in; there the weights are float32 whatever is chosen.
+
+    On a GPU `EXACT` alone says something: that a request is computed by the same kernels in company as alone.
+    Which numbers a GPU computes in is its `Device`'s dtype.
+    """
 
     AUTO = "auto"  # what this processor gains from
     EXACT = "exact"  # float32 throughout

@@ -28,6 +28,8 @@ COUNTERS = {
     "tokens_total": "Semantic tokens made",
     "audio_seconds_total": "Seconds of audio made",
     "retries_total": "Segments made again because the guard refused them",
+    "vocoder_calls_total": "Calls of the vocoder",
+    "vocoder_windows_total": "Windows that they made",
 }
 
 

@@ -48,7 +48,9 @@ class GptSovitsSettings(ServiceSettings):
         default="auto", description="`float32`, `float16`, `bfloat16`"
     )
     precision: Literal["auto", "exact", "bf16", "int8"] = Field(
-        default="auto", description="of a CPU: `auto` is what it gains from, `exact` float32 throughout"
+        default="auto",
+        description="`auto` is what a CPU gains from, `exact` float32 throughout on it; on a GPU `exact` is"
+        " one way of computing, alone and in company",
     )
     compiled: bool = Field(
         default=True,

@@ -6,9 +6,9 @@ from functools import partial
 import pytest
 import torch
 
-from comps.gptsovits.engine import Engine, worker
+from comps.gptsovits.engine import Engine, lane, worker
 from comps.gptsovits.engine.drawing import Drawer
-from comps.gptsovits.engine.graphs import BUCKETS, SPARE, WINDOWS, GraphedDecoder, Run, bucket_of
+from comps.gptsovits.engine.graphs import BUCKETS, SPARE, WINDOWS, GraphedDecoder, bucket_of
 from comps.gptsovits.engine.lane import Lane
 from comps.gptsovits.engine.noise import Noise
 from comps.gptsovits.engine.request import SpeechOptions
@@ -18,6 +18,7 @@ from comps.gptsovits.engine.sequence import Sequence
 from comps.gptsovits.networks.t2s import T2S, KVCache
 from comps.gptsovits.voice import Voice
 from tests.engine.asking import in_engine, request, spoken
+from tests.engine.recording import Recorder
 from tests.engine.small import N_BINS, T2S_CONFIG, small_model
 
 N_ROWS, CAPACITY, N_TOKENS = 6, 300, 25
@@ -27,19 +28,6 @@ OPTIONS = (
     SpeechOptions(top_p=0.7, temperature=0.6, top_k=20),
     SpeechOptions(n_tokens=N_TOKENS, repetition_penalty=1.0),
 )
-
-
-class Recorder:
-    """Records nothing, but does as a recording does: runs twice first, and counts."""
-
-    def __init__(self) -> None:
-        self.n_recorded = 0
-
-    def __call__(self, run: Run) -> Run:
-        self.n_recorded += 1
-        run()
-        run()
-        return run
 
 
 @pytest.fixture(scope="module")
@@ -142,6 +130,21 @@ def test_what_was_recorded_ahead_is_all_that_is_run_and_leaves_no_trace(t2s: T2S
 
 
 @torch.inference_mode()
+def test_steps_of_one_size_say_the_same_and_are_recorded_once(t2s: T2S) -> None:
+    recorder, cache = Recorder(), KVCache(T2S_CONFIG, N_ROWS, CAPACITY + SPARE)
+    decoder = GraphedDecoder(t2s, cache, record=recorder, one_size=True)
+    decoder.record_all()
+    it = sequence(2)
+    begin(t2s, cache, it, 2)
+    decoder.admit(it, 2)
+    while not it.is_done:
+        for _, draw in decoder.turn([it], [2]):
+            it.take(draw)
+    assert it.tokens == eager(t2s, 2)
+    assert recorder.n_recorded == 1
+
+
+@torch.inference_mode()
 def test_a_row_that_does_not_step_is_left_as_it_was(t2s: T2S) -> None:
     cache = KVCache(T2S_CONFIG, 2, CAPACITY + SPARE)
     decoder = GraphedDecoder(t2s, cache, record=Recorder())
@@ -185,6 +188,7 @@ def test_an_engine_with_graphs_says_the_same_tokens(
 
     lengths: list[list[int]] = []
     in_engine(small_model(), body, max_running=4)
+    monkeypatch.setattr(lane, "usual_windows", lambda model: ())  # nothing is won by it here
     monkeypatch.setattr(worker, "Lane", partial(Lane, record=Recorder()))
     in_engine(small_model(), body, max_running=4)
     assert lengths[0] == lengths[1]

@@ -17,7 +17,8 @@ from comps.gptsovits.engine import Engine, EngineConfig
 from comps.gptsovits.engine.pacing import FIRST_TOKENS, LOOKAHEAD_TOKENS, Cuts
 from comps.gptsovits.engine.packing import pack_decoder
 from comps.gptsovits.engine.streaming import LiveSpeech
-from comps.gptsovits.engine.synthesis import vits_slices
+from comps.gptsovits.engine.synthesis import vits_parts
+from comps.gptsovits.engine.windows import sounded
 from comps.gptsovits.networks.vits.decoder import VitsDecoder
 from comps.gptsovits.voice import Voice
 from tests.engine.small import DECODER_CONFIG, N_BINS, SAMPLE_RATE
@@ -63,10 +64,10 @@ class Speech:
     @torch.inference_mode()
     def whole(self, speed: float = 1.0) -> Tensor:
         row = torch.tensor(self.tokens)[None]
-        slices = vits_slices(
+        parts = vits_parts(
             self.decoder, row, self.phonemes, self.style, generator(), sample_rate=self.rate, speed=speed
         )
-        return torch.cat([part.samples for part in slices])
+        return torch.cat([part.samples for part in sounded(parts)])
 
     @torch.inference_mode()
     def streamed(self, speed: float = 1.0, *, late: bool = False) -> tuple[Tensor, list[int]]:
@@ -80,10 +81,10 @@ class Speech:
             passed.append(cuts.last)
             live.hear(self.tokens[: cuts.n_kept], cuts.last)
             while live.is_ready and not late:
-                parts.append(next(live))
+                parts += sounded([next(live)])
         live.finish(self.tokens)
         while live.is_ready:
-            parts.append(next(live))
+            parts += sounded([next(live)])
         assert [part.is_last for part in parts] == [False] * (len(parts) - 1) + [True]
         return torch.cat([part.samples for part in parts]), passed
 

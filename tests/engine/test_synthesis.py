@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from comps.gptsovits.engine.synthesis import WINDOW_SECONDS, Edges, FrameNoise, Slice, vits_slices, vocoded
+from comps.gptsovits.engine.synthesis import Edges, FrameNoise, vits_parts
+from comps.gptsovits.engine.windows import WINDOW_SECONDS, Slice, sounded, windows
 from comps.gptsovits.networks.vits.decoder import VitsDecoder
 from tests.engine.small import DECODER_CONFIG, N_BINS, SAMPLE_RATE
 
@@ -31,18 +32,17 @@ def test_slices_join_to_the_whole(decoder: VitsDecoder, n_tokens: int, speed: fl
     _, n_channels, n_frames = decoder.noise_shape(n_tokens, speed)
     noise = FrameNoise(generator(), n_channels).first(n_frames)
     whole = decoder.decode(tokens, phonemes, style, noise, speed=speed)[0]
-    parts = list(
-        vits_slices(
-            decoder,
-            tokens,
-            phonemes,
-            style,
-            generator(),
-            sample_rate=SAMPLE_RATE,
-            speed=speed,
-            window_seconds=WINDOW_SECONDS,
-        )
+    made = vits_parts(
+        decoder,
+        tokens,
+        phonemes,
+        style,
+        generator(),
+        sample_rate=SAMPLE_RATE,
+        speed=speed,
+        window_seconds=WINDOW_SECONDS,
     )
+    parts = list(sounded(made))
     assert [part.is_last for part in parts] == [False] * (len(parts) - 1) + [True]
     assert len(parts[0].samples) <= SAMPLE_RATE // 2
     joined = torch.cat([part.samples for part in parts])
@@ -61,14 +61,9 @@ def test_frames_that_come_in_pieces_give_the_same_samples(decoder: VitsDecoder) 
     frames = torch.randn(1, config.in_channels, 333, generator=generator())
     style = torch.zeros(1, DECODER_CONFIG.style_dim, 1)
     whole = decoder.vocoder(frames, style)[0]
-    parts = vocoded(
-        frames.split(71, dim=-1),
-        lambda piece, context: decoder.vocoder(piece, style, context=context),
-        config,
-        sample_rate=SAMPLE_RATE,
-        window_seconds=(0.2, 0.4),
-    )
-    joined = torch.cat([part.samples for part in parts])
+    pieces = frames.split(71, dim=-1)
+    parts = windows(pieces, decoder.vocoder, style, sample_rate=SAMPLE_RATE, window_seconds=(0.2, 0.4))
+    joined = torch.cat([part.samples for part in sounded(parts)])
     torch.testing.assert_close(joined, whole, rtol=1e-3, atol=2e-5)
 
 

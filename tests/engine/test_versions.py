@@ -10,7 +10,8 @@ import torch
 from comps.cores.errors import InvalidOption
 from comps.gptsovits.engine import Engine, SpeechOptions, SpeechRequest
 from comps.gptsovits.engine.sampling import MIN_TOKENS
-from comps.gptsovits.engine.synthesis import cfm_slices
+from comps.gptsovits.engine.synthesis import cfm_parts
+from comps.gptsovits.engine.windows import sounded
 from comps.gptsovits.networks.cfm import chunks
 from comps.gptsovits.networks.cfm.decoder import CfmDecoder
 from comps.gptsovits.text.registry import is_installed
@@ -96,7 +97,7 @@ def test_flow_matching_is_heard_chunk_by_chunk(
 
     monkeypatch.setattr(chunks, "sample_mel", counted)
     n_tokens = 300
-    slices = cfm_slices(
+    parts = cfm_parts(
         decoder,
         torch.randint(decoder.config.n_bins, (1, n_tokens)),
         torch.randint(300, (1, 20)),
@@ -108,6 +109,7 @@ def test_flow_matching_is_heard_chunk_by_chunk(
         sample_rate=model.sample_rate,
         steps=1,
     )
+    slices = sounded(parts)
     n_samples = len(next(slices).samples)
     n_at_first = n_made
     n_samples += sum(len(part.samples) for part in slices)

@@ -9,7 +9,8 @@ from torch import Tensor
 from comps.gptsovits import native
 from comps.gptsovits.devices import Precision, computes_bfloat16_well
 from comps.gptsovits.engine.packing import pack_decoder
-from comps.gptsovits.engine.synthesis import WHOLE_WINDOW_SECONDS, WINDOW_SECONDS, vits_slices
+from comps.gptsovits.engine.synthesis import vits_parts
+from comps.gptsovits.engine.windows import WHOLE_WINDOW_SECONDS, WINDOW_SECONDS, sounded
 from comps.gptsovits.networks.vits.decoder import VitsDecoder
 from comps.gptsovits.networks.vocoders.hifigan import HifiGan, HifiGanConfig
 from comps.gptsovits.networks.vocoders.packed import PackedHifiGan
@@ -107,7 +108,7 @@ def test_speech_is_the_same_samples_in_windows_of_any_length() -> None:
 
     def spoken(window_seconds: tuple[float, ...]) -> Tensor:
         generator = torch.Generator().manual_seed(5)
-        slices = vits_slices(
+        parts = vits_parts(
             decoder,
             tokens,
             phonemes,
@@ -116,7 +117,7 @@ def test_speech_is_the_same_samples_in_windows_of_any_length() -> None:
             sample_rate=SAMPLE_RATE,
             window_seconds=window_seconds,
         )
-        return torch.cat([part.samples for part in slices])
+        return torch.cat([part.samples for part in sounded(parts)])
 
     whole = spoken((60.0,))
     assert len(whole) == 90 * DECODER_CONFIG.samples_per_token

@@ -8,7 +8,8 @@ import torch
 
 from comps.gptsovits.devices import Precision
 from comps.gptsovits.engine.packing import pack_decoder
-from comps.gptsovits.engine.synthesis import vits_slices
+from comps.gptsovits.engine.synthesis import vits_parts
+from comps.gptsovits.engine.windows import sounded
 from comps.gptsovits.model import Model
 from comps.gptsovits.networks.vits.decoder import VitsDecoder
 
@@ -39,7 +40,7 @@ def decoder_seconds(
     noise = torch.randn(plain.noise_shape(n_tokens), generator=g).to(style)
 
     def in_slices() -> None:
-        for _ in vits_slices(ours, tokens, phonemes, style, g, sample_rate=model.sample_rate):
+        for _ in sounded(vits_parts(ours, tokens, phonemes, style, g, sample_rate=model.sample_rate)):
             pass
 
     def whole() -> None:

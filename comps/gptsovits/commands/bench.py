@@ -121,15 +121,16 @@ async def _speech(args: argparse.Namespace, model: Model) -> tuple[dict[str, Fig
         figures = await speech_figures(
             engine, model, voice, n_requests=args.requests, n_at_once=args.concurrent
         )
-        steps = engine.stats().steps
+        stats = engine.stats()
     told: dict[str, Figure] = {
         "concurrent": args.concurrent,
         "rtf": figures.rtf,
         "first_audio_p50": figures.first_audio_p50,
         "first_audio_p95": figures.first_audio_p95,
         "underruns": figures.underruns,
+        "vocoder_windows_per_call": stats.vocoder_windows_total / max(1, stats.vocoder_calls_total),
     }
-    return told, steps
+    return told, stats.steps
 
 
 def _model(args: argparse.Namespace) -> Model:

@@ -19,5 +19,5 @@ class EngineConfig:
     retries: int = 2  # of a segment that the guard refuses
     max_models: int = 2  # that are kept ready; the one unused for longest makes room
     threads: int | None = None  # of the device's own thread pool; None: leave it as it is
-    precision: Precision = Precision.AUTO  # of a CPU
+    precision: Precision = Precision.AUTO
     compiled: bool = True  # tokens are decoded by compiled code where it can be had

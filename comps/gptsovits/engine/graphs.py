@@ -97,9 +97,19 @@ class WindowTurn:
 class GraphedDecoder:
     """Steps and draws for rows of a cache that has `SPARE` positions more than sequences use."""
 
-    def __init__(self, t2s: T2S, cache: KVCache, *, record: Callable[[Run], Run] = recorded) -> None:
+    def __init__(
+        self,
+        t2s: T2S,
+        cache: KVCache,
+        *,
+        record: Callable[[Run], Run] = recorded,
+        one_size: bool = False,
+    ) -> None:
+        """`one_size`: every step is of all rows over all positions, so that it is computed in one way."""
         self._t2s, self._cache, self._record = t2s, cache, record
         self._n_rows, vocab_size = len(cache.lengths), t2s.config.vocab_size
+        self._buckets: tuple[int, ...] = () if one_size else BUCKETS
+        self._windows: tuple[int, ...] = () if one_size else WINDOWS
         device = cache.keys.device
 
         def numbers(dtype: torch.dtype) -> Tensor:
@@ -139,9 +149,9 @@ class GraphedDecoder:
     def turn(self, sequences: Row[Sequence], rows: Row[int]) -> list[tuple[Sequence, Draw | None]]:
         """Launches a step of the rows, and answers what the step before it said; of whom it is, too."""
         earlier, answer, is_read = self._last, self._answer, self._is_read
-        n = bucket_of(max(rows) + 1, BUCKETS, self._n_rows)
+        n = bucket_of(max(rows) + 1, self._buckets, self._n_rows)
         longest = max(self._lengths[row] for row in rows)
-        window = bucket_of(longest + 1, WINDOWS, self._cache.capacity)
+        window = bucket_of(longest + 1, self._windows, self._cache.capacity)
         self._activate(frozenset(rows))
         self._run(n, window)()
         for row in rows:
@@ -160,8 +170,9 @@ class GraphedDecoder:
 
     def record_all(self) -> None:
         """Records every step that there will be, so that none of them has to wait for it later."""
-        for n in sorted({bucket_of(n, BUCKETS, self._n_rows) for n in range(1, self._n_rows + 1)}):
-            for window in sorted({*(w for w in WINDOWS if w < self._cache.capacity), self._cache.capacity}):
+        capacity = self._cache.capacity
+        for n in sorted({bucket_of(n, self._buckets, self._n_rows) for n in range(1, self._n_rows + 1)}):
+            for window in sorted({*(w for w in self._windows if w < capacity), capacity}):
                 self._run(n, window)
 
     def _run(self, n: int, window: int) -> Run:

@@ -20,6 +20,7 @@ from comps.gptsovits.engine.seeds import derived_seed
 from comps.gptsovits.engine.segments import Segment
 from comps.gptsovits.engine.sequence import Sequence
 from comps.gptsovits.engine.source import Source
+from comps.gptsovits.engine.vocoding import BatchedVocoder
 from comps.gptsovits.model import Model
 from comps.gptsovits.networks.vits.decoder import VitsDecoder
 from comps.gptsovits.voice import Voice
@@ -57,6 +58,7 @@ class Job:
     first_audio_at: float | None = None
     has_begun: bool = False
     n_decoder_threads: int = 1
+    vocoder: BatchedVocoder | None = None  # of the lane, told when the worker accepts the job
     attempts: dict[int, list[Attempt]] = field(default_factory=dict)  # faulty ones, by segment
     said: dict[int, list[int]] = field(default_factory=dict)  # tokens all attempts begin with, by segment
     cuts: dict[int, Cuts] = field(default_factory=dict)  # of segments that are spoken while they are decoded

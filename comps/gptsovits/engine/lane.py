@@ -20,6 +20,8 @@ from comps.gptsovits.engine.scheduler import Key, Scheduler
 from comps.gptsovits.engine.sequence import Sequence
 from comps.gptsovits.engine.slots import Slots
 from comps.gptsovits.engine.threads import threads_for
+from comps.gptsovits.engine.vocoding import BatchedVocoder
+from comps.gptsovits.engine.warming import usual_windows, warm_up
 from comps.gptsovits.model import Model
 
 # How long running streams wait for a newcomer's text to be read, and then step, and wait again.
@@ -65,6 +67,11 @@ class Lane:
         compiled: bool = True,
         record: Callable[[Run], Run] | None = None,
     ) -> None:
+        """Rows share steps; on a GPU, or with `record`, windows share calls of the vocoder too.
+
+        There `Precision.EXACT` does all in one size, each window by itself, so that a request meets the same
+        kernels in company as alone.
+        """
         self.model = model
         self.n_threads = threads_for(model.t2s, n_threads)  # counted before the runner packs the weights
         self.n_decoder_threads = pack_decoder(
@@ -75,6 +82,15 @@ class Lane:
         if model.device.type == "cuda" and compiled:
             torch.cuda.set_device(model.device)  # of this thread, for what is recorded
             record = recorded
+        if model.device.type == "cuda":
+            # Some kernels of transposed convolutions add in whichever order their threads come.
+            torch.backends.cudnn.deterministic = True
+        self.vocoder = BatchedVocoder(
+            model.decoder.vocoder,
+            sample_rate=model.sample_rate,
+            together=(model.device.type != "cpu" or record is not None) and precision is not Precision.EXACT,
+            record=record,
+        )
         library = native.load_library() if compiled and model.device.type == "cpu" else None
         self._runner = Runner(
             model.t2s,
@@ -143,9 +159,13 @@ class Lane:
         return zip(sequences, self._drawer.draw(sequences, logits), strict=True)
 
     def prepare(self) -> None:
-        """Makes ahead what the first steps would have to wait for."""
+        """Makes ahead what the first requests would have to wait for."""
         if self._runner.graphs is not None:
             self._runner.graphs.record_all()
+        torch.set_num_threads(self.n_decoder_threads)
+        if self.vocoder.is_recorded:
+            self.vocoder.record_ahead(usual_windows(self.model))
+        warm_up(self.model, self.vocoder)
 
     @property
     def choice(self) -> Choice | None:

@@ -1,20 +1,13 @@
 """Packing: a decoder made ready to be fast on a CPU."""
 
-import torch
-
 from comps.gptsovits import native
 from comps.gptsovits.devices import Precision, computes_bfloat16_well, vocoder_dtype
-from comps.gptsovits.engine.pacing import Cuts
-from comps.gptsovits.engine.streaming import LiveSpeech
 from comps.gptsovits.engine.threads import threads_for
-from comps.gptsovits.model import Model
 from comps.gptsovits.networks.cfm.decoder import CfmDecoder
 from comps.gptsovits.networks.layers.packed import pack_convs
 from comps.gptsovits.networks.vits.decoder import VitsDecoder
 from comps.gptsovits.networks.vocoders.hifigan import HifiGan
 from comps.gptsovits.networks.vocoders.packed import PackedHifiGan
-
-WARM_TOKENS, WARM_PHONEMES = 100, 30
 
 
 def pack_decoder(
@@ -53,25 +46,3 @@ def pack_decoder(
         else:
             pack_convs(network)
     return 1 if isinstance(decoder, VitsDecoder) and library is not None else n_torch_threads
-
-
-def warm_up(model: Model) -> None:
-    """Speaks four seconds of nothing, so that the first request finds the kernels of the usual chunks."""
-    decoder = model.decoder
-    if not isinstance(decoder, VitsDecoder):
-        return
-    weight = decoder.quantizer.codebook
-    live = LiveSpeech(
-        decoder,
-        torch.zeros(1, WARM_PHONEMES, dtype=torch.long, device=weight.device),
-        torch.zeros(1, decoder.config.style_dim, 1).to(weight),
-        torch.Generator(),
-        sample_rate=model.sample_rate,
-    )
-    tokens, cuts = [0] * WARM_TOKENS, Cuts(0)
-    while cuts.needed <= WARM_TOKENS:
-        cuts.advance()
-        live.hear(tokens[: cuts.n_kept], cuts.last)
-    live.finish(tokens)
-    while live.is_ready:
-        next(live)

@@ -29,7 +29,7 @@ class Runner:
     network that was laid out before keeps its form, unless that was `exact`. `library` None: everything with
     torch. `n_threads` None: form and threads are what is measured to be fast here. Torch has
     `n_torch_threads`. `form`: the one to be laid out, without a choice. With `record`, steps and draws are
-    `graphs`, recorded so.
+    `graphs`, recorded so; all of one size where the precision is exact.
     """
 
     def __init__(
@@ -56,7 +56,8 @@ class Runner:
             spare = SPARE if record is not None else 0
             whole = KVCache(t2s.config, n_rows, capacity + spare, device=self.device, dtype=self.dtype)
             self._cache, self._step = whole, TorchStep(t2s, whole)
-            self.graphs = GraphedDecoder(t2s, whole, record=record) if record is not None else None
+            if record is not None:
+                self.graphs = GraphedDecoder(t2s, whole, record=record, one_size=precision is Precision.EXACT)
             return
         n_torch_threads = n_torch_threads or torch.get_num_threads()
         self.choice = (

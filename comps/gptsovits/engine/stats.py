@@ -42,6 +42,8 @@ class EngineStats:
     tokens_per_second: float
     audio_seconds_total: float
     retries_total: int
+    vocoder_calls_total: int
+    vocoder_windows_total: int  # of all calls; on a GPU one call makes windows of several requests
     first_audio_seconds: tuple[float, ...]
     total_seconds: tuple[float, ...]
     stage_seconds: Mapping[str, float]  # spent in each of `STAGES` since the start
@@ -64,6 +66,8 @@ class Counters:
                 "tokens",
                 "audio_seconds",
                 "retries",
+                "vocoder_calls",
+                "vocoder_windows",
             ),
             0,
         )
@@ -82,6 +86,12 @@ class Counters:
             self._totals["tokens"] += n
             self._token_times.append((now, n))
             self._forget(now)
+
+    def vocoded(self, n_windows: int) -> None:
+        """One call of the vocoder."""
+        with self._lock:
+            self._totals["vocoder_calls"] += 1
+            self._totals["vocoder_windows"] += n_windows
 
     def spent(self, stage: str, seconds: float) -> None:
         with self._lock:
@@ -131,6 +141,8 @@ class Counters:
                 tokens_per_second=recent / span if span > 0 else 0.0,
                 audio_seconds_total=self._totals["audio_seconds"],
                 retries_total=int(self._totals["retries"]),
+                vocoder_calls_total=int(self._totals["vocoder_calls"]),
+                vocoder_windows_total=int(self._totals["vocoder_windows"]),
                 first_audio_seconds=tuple(self._first_audio),
                 total_seconds=tuple(self._total),
                 stage_seconds=dict(self._stages),

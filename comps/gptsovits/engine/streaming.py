@@ -17,17 +17,17 @@ and the length stays what the tokens say.
 import itertools
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from comps.gptsovits.dsp.crossfade import crossfade
-from comps.gptsovits.engine.synthesis import (
+from comps.gptsovits.engine.synthesis import FrameNoise
+from comps.gptsovits.engine.windows import (
     LENGTH_STEPS,
     WHOLE_WINDOW_SECONDS,
-    FrameNoise,
-    Slice,
+    Window,
     window,
     window_sizes,
 )
@@ -43,8 +43,8 @@ class Chunk:
     cut: int | None
 
 
-class LiveSpeech(Iterator[Slice]):
-    """Slices of a segment, of which ever more tokens are heard."""
+class LiveSpeech(Iterator[Window]):
+    """Windows of a segment, of which ever more tokens are heard. They are to be finished in their order."""
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class LiveSpeech(Iterator[Slice]):
         self._frame = 0  # the first that has not been spoken
         self._latent = torch.zeros(1, decoder.config.prior.latent_channels, 0).to(style)
         self._n_past = 0  # frames of `_latent` before `_frame`
-        self._tail = torch.zeros(0).to(style)  # samples of the frame `_frame`, as the last chunk had them
+        self._tail = torch.zeros(0)  # samples of the frame `_frame`, as the last chunk had them
 
     @property
     def is_ready(self) -> bool:
@@ -80,19 +80,30 @@ class LiveSpeech(Iterator[Slice]):
         """All tokens of the segment."""
         self._chunks.append(Chunk(tuple(tokens), None))
 
-    def __next__(self) -> Slice:
-        """The next slice; only while it `is_ready`."""
+    def __next__(self) -> Window:
+        """The next window; only while it `is_ready`."""
         if not self._windows:
             self._open(self._chunks.popleft())
         start, stop, is_last = self._windows.popleft()
-        samples = self._vocoded(start, stop if is_last else stop + 1)
+        own = window(
+            self._decoder.vocoder,
+            self._style,
+            self._latent,
+            start,
+            stop if is_last else stop + 1,
+            is_last=is_last,
+        )
+        return replace(own, finish=lambda samples: self._joined(own.finish(samples), is_last=is_last))
+
+    def _joined(self, samples: Tensor, *, is_last: bool) -> Tensor:
+        """A window's samples faded into those before, without those of its last frame, which fade on."""
         if len(self._tail):
             n = len(self._tail)
             samples = torch.cat([crossfade(self._tail, samples[:n]), samples[n:]])
         if not is_last:
             n = self._decoder.config.vocoder.hop_length
             samples, self._tail = samples[:-n], samples[-n:]
-        return Slice(samples, is_last)
+        return samples
 
     def _open(self, chunk: Chunk) -> None:
         """A chunk's latent frames, behind those that the vocoder looks back at, and its windows."""
@@ -129,12 +140,3 @@ class LiveSpeech(Iterator[Slice]):
             (start, stop, is_last and stop == bounds[-1]) for start, stop in itertools.pairwise(bounds)
         )
         self._frame, self._n_past = end, offset + n_new
-
-    def _vocoded(self, start: int, stop: int) -> Tensor:
-        return window(
-            self._latent,
-            start,
-            stop,
-            lambda frames, context: self._decoder.vocoder(frames, self._style, context=context),
-            self._decoder.config.vocoder,
-        )

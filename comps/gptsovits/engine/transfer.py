@@ -27,8 +27,9 @@ from comps.gptsovits.engine.job import Job
 from comps.gptsovits.engine.request import TransferRequest
 from comps.gptsovits.engine.segments import Script, Segment, checked, segment_of
 from comps.gptsovits.engine.source import Source
-from comps.gptsovits.engine.synthesis import Edges, Slice
+from comps.gptsovits.engine.synthesis import Edges
 from comps.gptsovits.engine.utterance import Utterance
+from comps.gptsovits.engine.windows import Part, Slice, announced
 from comps.gptsovits.model import Model
 from comps.gptsovits.networks.encoders.content import FRAME_HOP, FRAME_WIDTH, SAMPLE_RATE
 from comps.gptsovits.text.pipeline import phonemize
@@ -98,16 +99,19 @@ def token_windows(model: Model, source: Source) -> Iterator[Tensor]:
 
 def transfer_utterance(job: Job) -> Utterance:
     """A transfer on its way to audio: slices of nothing while it is being heard, then of sound."""
-    return Utterance(job, 0, _slices(job), Edges(job.model.sample_rate))
+    return Utterance(job, 0, _parts(job), Edges(job.model.sample_rate))
 
 
-def _slices(job: Job) -> Iterator[Slice]:
+def _parts(job: Job) -> Iterator[Part]:
     assert job.source is not None
     tokens: list[int] = []
-    for window in token_windows(job.model, job.source):
-        tokens += window.tolist()
+    for heard in announced(token_windows(job.model, job.source)):
+        if heard is None:
+            yield None
+            continue
+        tokens += heard.tolist()
         yield Slice(torch.zeros(0), is_last=False)
-    yield from Utterance.of(job, 0, tokens).slices
+    yield from Utterance.of(job, 0, tokens).parts
 
 
 def _doubts(segment: Segment, source: Source) -> list[str]:

@@ -1,7 +1,7 @@
 """Utterance: a segment on its way from tokens to audio."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -10,14 +10,8 @@ from torch import Tensor
 from comps.cores.errors import SynthesisFailed
 from comps.gptsovits.engine.job import Job
 from comps.gptsovits.engine.streaming import LiveSpeech
-from comps.gptsovits.engine.synthesis import (
-    WHOLE_WINDOW_SECONDS,
-    WINDOW_SECONDS,
-    Edges,
-    Slice,
-    cfm_slices,
-    vits_slices,
-)
+from comps.gptsovits.engine.synthesis import Edges, cfm_parts, vits_parts
+from comps.gptsovits.engine.windows import WHOLE_WINDOW_SECONDS, WINDOW_SECONDS, Part, Slice, Window
 from comps.gptsovits.networks.cfm.decoder import CfmDecoder
 from comps.gptsovits.networks.vits.decoder import VitsDecoder
 
@@ -29,23 +23,43 @@ CHUNK_SECONDS = 1.0
 class Utterance:
     job: Job
     segment: int
-    slices: Iterator[Slice]
+    parts: Iterator[Part]
     edges: Edges
+    made: Window | Slice | None = field(default=None, init=False)  # and not taken yet
+    _is_long: bool = field(default=False, init=False)  # what comes next takes long to be made
+    _is_over: bool = field(default=False, init=False)  # the last has been taken
 
     @classmethod
     def of(cls, job: Job, segment: int, tokens: list[int]) -> "Utterance":
         """Of a segment whose tokens are all known."""
-        slices = _slices(job, segment, tokens) if tokens else iter([Slice(torch.zeros(0), is_last=True)])
-        return cls(job, segment, slices, Edges(job.model.sample_rate))
+        parts = _parts(job, segment, tokens) if tokens else iter([Slice(torch.zeros(0), is_last=True)])
+        return cls(job, segment, parts, Edges(job.model.sample_rate))
 
     @property
     def is_ready(self) -> bool:
         """Whether there is something to speak now."""
-        return True
+        return not self._is_over
 
-    def advance(self) -> bool:
-        """Makes the next slice and hands it to the job's outlet; True when it was the last."""
-        part = next(self.slices)
+    def take(self) -> Window | Slice:
+        """The next window, or what needs no vocoder; only while it `is_ready`. Made now, if need be."""
+        part = self.made
+        while part is None:
+            part = next(self.parts)
+        self.made, self._is_long, self._is_over = None, False, part.is_last
+        return part
+
+    def peek(self) -> Window | Slice | None:
+        """What `take` takes next, which now is made; None where there is nothing, or it would take long."""
+        if self.made is None and self.is_ready and not self._is_long:
+            self.made = next(self.parts)
+            self._is_long = self.made is None
+        return self.made
+
+    def say(self, part: Slice) -> bool:
+        """Hands the next slice to the job's outlet; True when it was the last.
+
+        Raises `SynthesisFailed` for samples that are no numbers.
+        """
         if not torch.isfinite(part.samples).all():
             raise SynthesisFailed("the decoder made samples that are not numbers")
         samples = np.ascontiguousarray(self.edges(part).float().cpu().numpy(), np.float32)
@@ -60,7 +74,7 @@ class Utterance:
 class LiveUtterance(Utterance):
     """Of a segment whose tokens are still coming; only a VITS decoder speaks so."""
 
-    slices: LiveSpeech
+    parts: LiveSpeech
 
     @classmethod
     def begin(cls, job: Job, segment: int) -> "LiveUtterance":
@@ -78,7 +92,7 @@ class LiveUtterance(Utterance):
 
     @property
     def is_ready(self) -> bool:
-        return self.slices.is_ready
+        return self.made is not None or self.parts.is_ready
 
 
 def _style(job: Job) -> Tensor:
@@ -90,7 +104,7 @@ def _phonemes(job: Job, segment: int) -> Tensor:
     return torch.tensor(job.segments[segment].phonemes, device=device)[None]
 
 
-def _slices(job: Job, segment: int, tokens: list[int]) -> Iterator[Slice]:
+def _parts(job: Job, segment: int, tokens: list[int]) -> Iterator[Part]:
     decoder, voice, options = job.model.decoder, job.voice, job.options
     weight = decoder.quantizer.codebook
     style, phonemes = _style(job), _phonemes(job, segment)  # [1, G, 1], [1, P]
@@ -98,7 +112,7 @@ def _slices(job: Job, segment: int, tokens: list[int]) -> Iterator[Slice]:
     rate, generator = job.model.sample_rate, job.noise(segment)
     if isinstance(decoder, VitsDecoder):
         is_awaited = options.stream and segment == 0
-        return vits_slices(
+        return vits_parts(
             decoder,
             token_row,
             phonemes,
@@ -110,7 +124,7 @@ def _slices(job: Job, segment: int, tokens: list[int]) -> Iterator[Slice]:
         )
     if not isinstance(decoder, CfmDecoder) or voice.reference_mel is None:
         raise SynthesisFailed("the voice lacks what this model's decoder needs")
-    return cfm_slices(
+    return cfm_parts(
         decoder,
         token_row,
         phonemes,

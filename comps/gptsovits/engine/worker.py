@@ -8,21 +8,23 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 from typing import Any
 
 import torch
 
 from comps.cores.errors import Cancelled, DeadlineExceeded, EngineStopped, SovitsError, SynthesisFailed
+from comps.gptsovits.engine.company import fellows, gathered
 from comps.gptsovits.engine.config import EngineConfig
 from comps.gptsovits.engine.errands import Errand
 from comps.gptsovits.engine.job import Job
 from comps.gptsovits.engine.lane import Lane
-from comps.gptsovits.engine.packing import warm_up
 from comps.gptsovits.engine.sequence import Sequence
 from comps.gptsovits.engine.shares import Shares
 from comps.gptsovits.engine.stats import Counters, StepStats
 from comps.gptsovits.engine.transfer import transfer_utterance
 from comps.gptsovits.engine.utterance import LiveUtterance, Utterance
+from comps.gptsovits.engine.windows import Slice
 from comps.gptsovits.model import Model
 
 logger = logging.getLogger(__name__)
@@ -96,10 +98,7 @@ class Worker:
         """Readies a model for requests: packs its weights, allocates its cache, makes its kernels."""
 
         def ready() -> None:
-            lane = self._lane(model)
-            lane.prepare()
-            torch.set_num_threads(lane.n_decoder_threads)
-            warm_up(model)
+            self._lane(model).prepare()
 
         return self._errand(Errand.of_call(ready))
 
@@ -156,9 +155,9 @@ class Worker:
         began = time.monotonic()
         ready = [utterance for utterance in self._utterances if utterance.is_ready]
         if self._shares.audio_is_next(tokens=bool(lanes), audio=bool(ready)):
-            utterance = min(ready, key=lambda u: self._due(u, began))
-            pressed = (utterance.job.slack_seconds(began) or 0.0) < 1.0 and not utterance.job.is_listening
-            self._speak(utterance)
+            ready.sort(key=lambda u: self._due(u, began))
+            pressed = self._is_pressed(ready[0], began)
+            self._speak(ready, began)
             seconds = time.monotonic() - began
             self._shares.used(seconds, audio=True, pressed=pressed)
             self._counters.spent("decoder", seconds)
@@ -169,6 +168,10 @@ class Worker:
             seconds = time.monotonic() - began
             self._shares.used(seconds, audio=False, pressed=lane.scheduler.is_pressed)
             self._counters.spent("t2s", seconds)
+
+    @staticmethod
+    def _is_pressed(utterance: Utterance, now: float) -> bool:
+        return (utterance.job.slack_seconds(now) or 0.0) < 1.0 and not utterance.job.is_listening
 
     @staticmethod
     def _due(utterance: Utterance, now: float) -> tuple[float, int, int]:
@@ -197,7 +200,7 @@ class Worker:
         if job is None or cuts is None or cuts.n_passed == cuts.n_heard:
             return
         try:
-            self._live(job, sequence.key.segment).slices.hear(sequence.tokens[: cuts.n_kept], cuts.last)
+            self._live(job, sequence.key.segment).parts.hear(sequence.tokens[: cuts.n_kept], cuts.last)
             cuts.n_heard = cuts.n_passed
         except Exception as error:
             self._drop(job.id, error)
@@ -247,18 +250,39 @@ class Worker:
         lane.finish(sequence)
         try:
             if sequence.cuts is not None and sequence.cuts.n_passed:
-                self._live(job, index).slices.finish(tokens)
+                self._live(job, index).parts.finish(tokens)
             else:
                 self._utterances.append(Utterance.of(job, index, tokens))
         except Exception as error:
             self._drop(job.id, error)
 
-    def _speak(self, utterance: Utterance) -> None:
-        job = utterance.job
-        before = job.outlet.sent_samples
-        torch.set_num_threads(job.n_decoder_threads)
+    def _speak(self, ready: list[Utterance], now: float) -> None:
+        """The next of the first, who is most due, and of those who can go with it."""
+        leader, vocoder = ready[0], ready[0].job.vocoder
+        torch.set_num_threads(leader.job.n_decoder_threads)
         try:
-            if utterance.advance():
+            part = leader.take()
+        except Exception as error:
+            self._drop(leader.job.id, error)
+            return
+        if isinstance(part, Slice):
+            self._say(leader, lambda: part)
+            return
+        assert vocoder is not None
+        others = fellows(ready, lambda utterance: self._is_pressed(utterance, now))
+        rows = gathered(leader, part, others, vocoder, fail=lambda u, error: self._drop(u.job.id, error))
+        made = vocoder.vocode([row.window for row in rows])
+        self._counters.vocoded(len(rows))
+        for row, samples in zip(rows, made, strict=True):
+            self._say(row.utterance, partial(row.slice_of, samples))
+
+    def _say(self, utterance: Utterance, part: Callable[[], Slice]) -> None:
+        job = utterance.job
+        if job.id not in self._jobs:  # it ended with another of its rows
+            return
+        before = job.outlet.sent_samples
+        try:
+            if utterance.say(part()):
                 self._utterances.remove(utterance)
         except Exception as error:
             self._drop(job.id, error)
@@ -277,7 +301,7 @@ class Worker:
     def _accept(self, job: Job) -> None:
         try:
             lane = self._lane(job.model)
-            job.n_decoder_threads = lane.n_decoder_threads
+            job.n_decoder_threads, job.vocoder = lane.n_decoder_threads, lane.vocoder
             self._jobs[job.id] = job
             if job.source is not None:
                 self._transfers.append(job)

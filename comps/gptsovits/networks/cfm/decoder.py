@@ -23,7 +23,7 @@ from comps.gptsovits.networks.semantic.prior import PriorConfig, SemanticPrior, 
 from comps.gptsovits.networks.semantic.quantizer import SemanticQuantizer
 from comps.gptsovits.networks.semantic.style import StyleEncoder
 from comps.gptsovits.networks.vocoders.bigvgan import BigVgan, BigVganConfig
-from comps.gptsovits.networks.vocoders.hifigan import HifiGan, HifiGanConfig
+from comps.gptsovits.networks.vocoders.hifigan import AnyHifiGan, HifiGan, HifiGanConfig
 
 # torch's default for leaky activations, which the bridge was trained with.
 BRIDGE_SLOPE = 0.01
@@ -64,7 +64,7 @@ class CfmDecoder(nn.Module):
             features, config.n_context_layers, config.context_kernel_size, config.style_dim
         )
         self.dit = Dit(config.dit)
-        self.vocoder: nn.Module = (
+        self.vocoder: AnyHifiGan | BigVgan = (
             BigVgan(config.vocoder) if isinstance(config.vocoder, BigVganConfig) else HifiGan(config.vocoder)
         )
 
