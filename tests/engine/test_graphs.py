@@ -18,7 +18,7 @@ from comps.gptsovits.engine.sequence import Sequence
 from comps.gptsovits.networks.t2s import T2S, KVCache
 from comps.gptsovits.voice import Voice
 from tests.engine.asking import in_engine, request, spoken
-from tests.engine.recording import Recorder
+from tests.engine.recording import Recorder, Replayer
 from tests.engine.small import N_BINS, T2S_CONFIG, small_model
 
 N_ROWS, CAPACITY, N_TOKENS = 6, 300, 25
@@ -93,6 +93,40 @@ def test_the_tokens_of_recorded_steps_are_those_of_eager_ones(t2s: T2S) -> None:
         running = {i: it for i, it in running.items() if not it.is_done}
     assert {i: it.tokens for i, it in whole.items()} == {i: eager(t2s, i) for i in rows}
     assert recorder.n_recorded <= 4
+
+
+@torch.inference_mode()
+def test_steps_that_a_gpu_would_record_say_the_same(t2s: T2S) -> None:
+    """Nothing of a step is refused by a capture, and a replay knows all it needs."""
+    cache = KVCache(T2S_CONFIG, N_ROWS, CAPACITY + SPARE)
+    decoder = GraphedDecoder(t2s, cache, record=Replayer())
+    running = {i: sequence(i) for i in range(4)}
+    for i, it in running.items():
+        begin(t2s, cache, it, i)
+        decoder.admit(it, i)
+    whole = dict(running)
+    while running:
+        for it, draw in decoder.turn(list(running.values()), list(running)):
+            if not it.is_done:
+                it.take(draw)
+        running = {i: it for i, it in running.items() if not it.is_done}
+    assert {i: it.tokens for i, it in whole.items()} == {i: eager(t2s, i) for i in whole}
+
+
+def test_a_replay_does_on_the_same_memory_what_was_recorded_and_no_more() -> None:
+    given, made = torch.zeros(2), torch.zeros(2)
+    factor = 2
+
+    def run() -> None:
+        made.copy_((given + 1) * factor)
+
+    replay = Replayer()(run)
+    given.fill_(4.0)
+    factor = 3  # as a graph, a replay does not ask for it again
+    replay()
+    assert made.tolist() == [10.0, 10.0]
+    with pytest.raises(RuntimeError, match="not permitted"):
+        Replayer()(lambda: made.fill_(float(given[0])))
 
 
 @torch.inference_mode()
@@ -174,8 +208,9 @@ def test_the_smallest_bucket_that_holds_them_is_taken() -> None:
     assert [bucket_of(n, WINDOWS, 2560) for n in (10, 256, 257, 2000)] == [256, 256, 512, 2560]
 
 
+@pytest.mark.parametrize("kind", [Recorder, Replayer])
 def test_an_engine_with_graphs_says_the_same_tokens(
-    voices: list[Voice], monkeypatch: pytest.MonkeyPatch
+    voices: list[Voice], kind: type[Recorder], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whole requests, at once and with ends that come late; as many samples are as many tokens."""
 
@@ -187,8 +222,8 @@ def test_an_engine_with_graphs_says_the_same_tokens(
         assert engine.stats().failed_total == 0
 
     lengths: list[list[int]] = []
-    in_engine(small_model(), body, max_running=4)
+    in_engine(small_model(), body, max_running=4, compiled=False)
     monkeypatch.setattr(lane, "usual_windows", lambda model: ())  # nothing is won by it here
-    monkeypatch.setattr(worker, "Lane", partial(Lane, record=Recorder()))
-    in_engine(small_model(), body, max_running=4)
+    monkeypatch.setattr(worker, "Lane", partial(Lane, record=kind()))
+    in_engine(small_model(), body, max_running=4, compiled=False)
     assert lengths[0] == lengths[1]
