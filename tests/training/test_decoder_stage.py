@@ -1,6 +1,8 @@
 """The decoder's two halves, for a few steps on a few seconds of made-up voices."""
 
 import json
+from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 from types import ModuleType
 
@@ -12,10 +14,13 @@ from safetensors.torch import save_file
 
 pytest.importorskip("matplotlib", reason="the extra `train` is not installed")
 
+from comps.gptsovits.networks.t2s import T2S, T2SConfig
+from comps.gptsovits.text.symbols import symbol_table
 from comps.gptsovits.training import joint, likeness, prior, vocoder
 from comps.gptsovits.training.alignment import chain_of
 from comps.gptsovits.training.codebook import save_tokens
 from comps.gptsovits.training.discriminators import Discriminators
+from comps.gptsovits.training.guesses import load_guesses
 from comps.gptsovits.training.labels import save_states
 from comps.gptsovits.training.latents import latent_frames, louder
 from comps.gptsovits.training.sizes import LATENT_CHANNELS, SAMPLE_RATE
@@ -102,6 +107,31 @@ def test_both_halves_train_resume_and_leave_what_the_next_stage_needs(work: Path
     last = torch.load(work / "decoder" / "joint.pt", weights_only=True)["model"]
     moved = {name for name, value in halves.state_dict().items() if not value.equal(last[name])}
     assert {name.split(".")[0] for name in moved} == {"style_encoder", "prior", "flow", "vocoder"}
+
+
+def test_the_decoder_meets_what_t2s_would_have_said(work: Path) -> None:
+    pairs = prior.load_pairs(work / "corpus", work)
+    assert load_guesses(work, pairs.pieces, "cpu", seed=1) == {}, "T2S has not been trained"
+    config = T2SConfig(
+        n_symbols=len(symbol_table("v2")),
+        vocab_size=33,
+        dim=16,
+        n_heads=2,
+        ffn_dim=16,
+        n_layers=1,
+        bert_dim=4,
+    )
+    (work / "t2s" / "config.json").write_text(json.dumps(asdict(config)))
+    save_file(T2S(config).state_dict(), work / "t2s" / "model.safetensors")
+    pairs.guesses = load_guesses(work, pairs.pieces, "cpu", seed=1)
+    again = load_guesses(work, pairs.pieces, "cpu", seed=2)
+    for index, piece in pairs.pieces.items():
+        assert pairs.guesses[index].shape == piece.tokens.shape
+        assert pairs.guesses[index].max() < 32, "no end is among them"
+        assert np.array_equal(pairs.guesses[index], again[index]), "they are kept"
+    pairs.guesses = {index: np.full_like(tokens, 99) for index, tokens in again.items()}
+    tokens = torch.cat([batch.tokens.flatten() for batch in islice(pairs.batches(4, 16, seed=1), 20)])
+    assert 0.1 < float((tokens == 99).float().mean()) < 0.4
 
 
 def test_a_voice_played_faster_is_another_voice_with_what_belongs_to_it(work: Path) -> None:

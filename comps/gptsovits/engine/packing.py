@@ -8,6 +8,7 @@ from comps.gptsovits.networks.layers.packed import pack_convs
 from comps.gptsovits.networks.vits.decoder import VitsDecoder
 from comps.gptsovits.networks.vocoders.hifigan import HifiGan
 from comps.gptsovits.networks.vocoders.packed import PackedHifiGan
+from comps.gptsovits.networks.vocoders.vocos import Vocos
 
 
 def pack_decoder(
@@ -30,7 +31,7 @@ def pack_decoder(
         return n_torch_threads
     dtype = vocoder_dtype(precision, has_bfloat16=computes_bfloat16_well())
     vocoder = decoder.vocoder
-    library = native.load_vocoder_library() if compiled and isinstance(vocoder, HifiGan) else None
+    library = native.load_vocoder_library() if compiled else None
     if isinstance(vocoder, HifiGan):
         if library is not None and not native.suits_vocoder(vocoder, dtype, library):
             library = None
@@ -39,6 +40,13 @@ def pack_decoder(
             if library is not None
             else PackedHifiGan(vocoder, dtype)
         )
+    elif isinstance(vocoder, Vocos):
+        if library is not None and not native.suits_vocos(vocoder, dtype, library):
+            library = None
+        if library is not None:
+            decoder.vocoder = native.CompiledVocos(vocoder, dtype, library, n_threads=n_threads)
+    else:
+        library = None
     networks = [decoder.prior, decoder.flow] if isinstance(decoder, VitsDecoder) else [decoder.prior]
     for network in networks:
         if isinstance(decoder, VitsDecoder) and library is not None:

@@ -2,7 +2,7 @@
 
 `vocoder` learned to copy speech from its latents, `prior` to guess latents. Guessed latents are smoother than
 real ones, and a vocoder that never met them blurs consonants and buzzes. Here the whole decoder
-speaks real tokens in the style of another clip of the voice, as it will when it serves, and is told by mel
+speaks tokens, real ones and T2S's guesses, in the style of another clip of the voice, and is told by mel
 distance and by discriminators how that differs from the recording, and by `likeness` whether the voice is
 still the same. The likelihood of `prior` goes on beside it.
 """
@@ -18,6 +18,7 @@ from tqdm import tqdm
 from comps.gptsovits.networks.vits.decoder import NOISE_SCALE, VitsDecoder
 from comps.gptsovits.training.averages import Average
 from comps.gptsovits.training.contest import Contest
+from comps.gptsovits.training.guesses import load_guesses
 from comps.gptsovits.training.likeness import VoiceEncoder, load_encoder, unlikeness
 from comps.gptsovits.training.losses import MelDistance
 from comps.gptsovits.training.prior import GUIDANCE_WEIGHT, Batch, Pairs, load_pairs, look, new_decoder
@@ -174,6 +175,7 @@ def main(arguments: list[str] | None = None) -> None:
     clock = Clock(options.minutes)
     path = options.work / "decoder" / "joint.pt"
     pairs: Pairs = load_pairs(options.corpus, options.work, options.factors)
+    pairs.guesses = load_guesses(options.work, pairs.pieces, options.device, seed=options.seed)
     decoder, _ = joined_halves(options.work)
     state = load_checkpoint(path)
     step = 0 if state is None else int(state["step"])

@@ -49,6 +49,7 @@ from comps.gptsovits.training.split import Item, faster, is_for_training, read_i
 
 FRAMES_PER_TOKEN = 2
 WRONG_TOKENS = 0.04  # share replaced at random: T2S will err too
+GUESSED_TOKENS = 0.25  # mean share of those that T2S guessed, where its guesses are known
 GUIDED_HEADS = 2
 GUIDANCE_WEIGHT = 1.0
 REFERENCE_FRAMES = (75, 250)  # 1.5 to 5 s of the other clip
@@ -114,6 +115,7 @@ class Pairs:
                 utterance = TokenUtterance(item.phones, alignments[item.file], own, len(own), item.factor)
                 self.pieces[i] = utterance.piece()
                 self.voices.setdefault(item.speaker, []).append(i)
+        self.guesses: dict[int, NDArray[np.int64]] = {}  # of T2S, instead of some tokens
         self.n_bins = 1 + max(int(t.max()) for t in tokens.values())
 
     def batches(self, size: int, n_tokens: int, *, seed: int) -> Iterator[Batch]:
@@ -158,6 +160,9 @@ class Pairs:
         n = min(n_tokens, length)
         first = int(random.integers(0, length - n + 1))
         tokens = piece.tokens[first : first + n]
+        if index in self.guesses:
+            guessed = random.random(n) < random.uniform(0.0, 2 * GUESSED_TOKENS)
+            tokens = np.where(guessed, self.guesses[index][first : first + n], tokens)
         wrong = random.random(n) < WRONG_TOKENS
         frames = slice(first * FRAMES_PER_TOKEN, (first + n) * FRAMES_PER_TOKEN)
         return Crop(
