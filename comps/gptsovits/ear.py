@@ -15,21 +15,30 @@ SILENCE = 0  # the class of pauses, and of punctuation
 WORST = -8.0  # nats: no single token counts for more
 UNHEARD = np.float32(-4.0)  # nats for a phoneme without a token: fast speech has some, a skipped word many
 _NEVER = np.float32(-1e30)
-CLEAR = -0.45  # half of what the bundled model says fits better than this
+CLEAR = -0.2  # a fifth of what the bundled model says fits better at once
+MOST_RETRIES = 20
+RETRIES = 8  # its tokens cost little, and each of the first eight attempts still helps
 
 
 class Ear:
     """`sounds [V, K]`: log-probability that a token is heard in each class of phonemes; `classes [P]`: the
     class of each symbol of the inventory, `SILENCE` for what makes no sound. What fits worse than `clear` is
-    worth saying again.
+    worth saying again, so many times.
 
-    Raises ValueError where a class has no column.
+    Raises ValueError where a class has no column, or more is asked for than `MOST_RETRIES`.
     """
 
     def __init__(
-        self, sounds: NDArray[np.float32], classes: NDArray[np.int64], *, clear: float = CLEAR
+        self,
+        sounds: NDArray[np.float32],
+        classes: NDArray[np.int64],
+        *,
+        clear: float = CLEAR,
+        retries: int = 2,
     ) -> None:
-        self.clear = clear
+        self.clear, self.retries = clear, retries
+        if not 0 <= retries <= MOST_RETRIES:
+            raise ValueError(f"an ear may ask for {MOST_RETRIES} attempts more, not {retries}")
         if sounds.ndim != 2 or classes.ndim != 1 or not np.isfinite(sounds).all():
             raise ValueError("the ear's table is not one of tokens by classes")
         if len(classes) and not 0 <= int(classes.min()) <= int(classes.max()) < sounds.shape[1]:

@@ -20,8 +20,10 @@ from tests.engine.small import N_BINS, N_SYMBOLS
 class Strict(Ear):
     """Finds every attempt as good as it is told to, in turn, and remembers what it was played."""
 
-    def __init__(self, fits: Sequence[float], *, clear: float) -> None:
-        super().__init__(np.zeros((N_BINS, 2), np.float32), np.zeros(N_SYMBOLS, np.int64), clear=clear)
+    def __init__(self, fits: Sequence[float], *, clear: float, retries: int = 2) -> None:
+        super().__init__(
+            np.zeros((N_BINS, 2), np.float32), np.zeros(N_SYMBOLS, np.int64), clear=clear, retries=retries
+        )
         self.fits, self.heard = list(fits), []  # type: ignore[var-annotated]
 
     def fit(self, tokens: Sequence[int], phonemes: Sequence[int]) -> float:
@@ -64,6 +66,16 @@ def test_the_attempt_that_fits_best_is_kept(model: Model, voices: list[Voice]) -
 def test_what_stays_unclear_is_told(model: Model, voices: list[Voice]) -> None:
     _, warnings, _ = asyncio.run(said(replace(model, ear=Strict([-3.0], clear=-0.4)), voices[0]))
     assert warnings == ["segment 1 of 1 did not say its text clearly; the best of 3 attempts is used"]
+
+
+def test_an_ear_may_ask_for_more_attempts_than_the_guard(model: Model, voices: list[Voice]) -> None:
+    ear = Strict([-0.9, -0.8, -0.7, -0.6, -0.5, -0.4, -0.1], clear=-0.2, retries=8)
+    _, warnings, n_retries = asyncio.run(said(replace(model, ear=ear), voices[0]))
+    assert (n_retries, warnings) == (6, [])
+    none = Strict([-0.9], clear=-0.2, retries=0)
+    assert asyncio.run(said(replace(model, ear=none), voices[0]))[2] == 2, "the guard's own are left"
+    with pytest.raises(ValueError, match="20 attempts"):
+        Strict([-0.9], clear=-0.2, retries=1000)
 
 
 def test_it_listens_before_it_speaks_also_when_it_streams(model: Model, voices: list[Voice]) -> None:

@@ -131,11 +131,12 @@ class OwnModel:
         weights = self._weights("ear")
         try:
             sounds, classes = (weights.read(name) for name in ("sounds", "classes"))
-            clear = float(self._section("ear")["clear"])
+            section = self._section("ear")
+            clear, retries = float(section["clear"]), int(section.get("retries", 2))
             config = from_json(T2SConfig, self._section("t2s"), "config.t2s")
             if (len(sounds), len(classes)) != (config.end_token, config.n_symbols):
                 raise ValueError("it is of another model")
-            return Ear(sounds.float().numpy(), classes.long().numpy(), clear=clear)
+            return Ear(sounds.float().numpy(), classes.long().numpy(), clear=clear, retries=retries)
         except (KeyError, TypeError, ValueError) as error:
             raise CorruptCheckpoint(f"{self._checkpoint.path.name}: its ear is not sound: {error}") from None
 

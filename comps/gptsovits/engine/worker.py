@@ -236,7 +236,8 @@ class Worker:
         tokens = sequence.tokens
         if fault is not None:
             job.fail_attempt(sequence, fault)
-            if sequence.attempt < self._config.retries:
+            ear = job.model.ear
+            if sequence.attempt < max(self._config.retries, ear.retries if ear is not None else 0):
                 self._counters.add("retries")
                 lane.restart(sequence)
                 return

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from comps.gptsovits.checkpoints.own import save_model
-from comps.gptsovits.ear import CLEAR
+from comps.gptsovits.ear import CLEAR, RETRIES
 from comps.gptsovits.networks.t2s import T2SConfig
 from comps.gptsovits.networks.vits.decoder import VitsDecoder
 from comps.gptsovits.training.codebook import load_tokens
@@ -63,7 +63,7 @@ def export(work: Path, output: Path, *, corpus: Path, calm: float = CALM) -> Non
         "n_fft": N_FFT,
         "hop_length": HOP_LENGTH,
         "languages": ["en"],
-        "ear": {"clear": CLEAR},
+        "ear": {"clear": CLEAR, "retries": RETRIES},
     }
     parts = {
         "t2s": load_file(weights_file),
