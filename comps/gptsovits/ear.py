@@ -15,7 +15,7 @@ SILENCE = 0  # the class of pauses, and of punctuation
 WORST = -8.0  # nats: no single token counts for more
 UNHEARD = np.float32(-4.0)  # nats for a phoneme without a token: fast speech has some, a skipped word many
 _NEVER = np.float32(-1e30)
-CLEAR = -0.2  # a fifth of what the bundled model says fits better at once
+CLEAR = -0.2  # a tenth of what the bundled model says fits better at once
 MOST_RETRIES = 20
 RETRIES = 8  # its tokens cost little, and each of the first eight attempts still helps
 

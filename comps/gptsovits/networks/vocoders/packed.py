@@ -1,9 +1,8 @@
 """PackedHifiGan: a HiFi-GAN as a CPU likes it.
 
 The same network with its weights laid out channels last, which convolutions are 1.3 times as fast in, and
-in bfloat16 where the processor has instructions for it: 2.5 times with the official sizes, 3 with the bundled
-model's. Sums, activations and weights are rounded to 8 bits then; the bundled model's audio differs from
-float32's by -48 dB (tests/engine/test_streaming.py).
+in bfloat16 where the processor has instructions for it: 2.5 times with the official sizes. Sums, activations
+and weights are rounded to 8 bits then.
 """
 
 import torch
