@@ -95,12 +95,9 @@ def test_the_tokens_of_recorded_steps_are_those_of_eager_ones(t2s: T2S) -> None:
     assert recorder.n_recorded <= 4
 
 
-@torch.inference_mode()
-def test_steps_that_a_gpu_would_record_say_the_same(t2s: T2S) -> None:
-    """Nothing of a step is refused by a capture, and a replay knows all it needs."""
-    cache = KVCache(T2S_CONFIG, N_ROWS, CAPACITY + SPARE)
-    decoder = GraphedDecoder(t2s, cache, record=Replayer())
-    running = {i: sequence(i) for i in range(4)}
+def say_what_eager_steps_say(t2s: T2S, cache: KVCache, decoder: GraphedDecoder, n: int) -> None:
+    """Decodes n sequences together to their ends."""
+    running = {i: sequence(i) for i in range(n)}
     for i, it in running.items():
         begin(t2s, cache, it, i)
         decoder.admit(it, i)
@@ -111,6 +108,14 @@ def test_steps_that_a_gpu_would_record_say_the_same(t2s: T2S) -> None:
                 it.take(draw)
         running = {i: it for i, it in running.items() if not it.is_done}
     assert {i: it.tokens for i, it in whole.items()} == {i: eager(t2s, i) for i in whole}
+
+
+@torch.inference_mode()
+def test_steps_that_a_gpu_would_record_say_the_same(t2s: T2S) -> None:
+    """Nothing of a step is refused by a capture, and a replay knows all it needs."""
+    cache = KVCache(T2S_CONFIG, N_ROWS, CAPACITY + SPARE)
+    decoder = GraphedDecoder(t2s, cache, record=Replayer())
+    say_what_eager_steps_say(t2s, cache, decoder, 4)
 
 
 def test_a_replay_does_on_the_same_memory_what_was_recorded_and_no_more() -> None:
@@ -149,17 +154,7 @@ def test_what_was_recorded_ahead_is_all_that_is_run_and_leaves_no_trace(t2s: T2S
     decoder.record_all()
     n_recorded = recorder.n_recorded
     assert n_recorded == 4 * 2  # of 1, 2, 4 and 6 rows, over 256 positions and over all
-    running = {i: sequence(i) for i in range(5)}
-    for i, it in running.items():
-        begin(t2s, cache, it, i)
-        decoder.admit(it, i)
-    whole = dict(running)
-    while running:
-        for it, draw in decoder.turn(list(running.values()), list(running)):
-            if not it.is_done:
-                it.take(draw)
-        running = {i: it for i, it in running.items() if not it.is_done}
-    assert {i: it.tokens for i, it in whole.items()} == {i: eager(t2s, i) for i in whole}
+    say_what_eager_steps_say(t2s, cache, decoder, 5)
     assert recorder.n_recorded == n_recorded
 
 

@@ -31,6 +31,7 @@ from comps.gptsovits.training.progress import (
     save_checkpoint,
     stage_parser,
     start,
+    trained_checkpoint,
 )
 from comps.gptsovits.training.sizes import CALM, HOP_LENGTH, SAMPLE_RATE
 from comps.gptsovits.training.sounds import Sounds
@@ -49,19 +50,11 @@ def joined_halves(work: Path) -> tuple[VitsDecoder, dict[str, int]]:
     Raises FileNotFoundError naming a half that has not been trained.
     """
     decoder = new_decoder(work)
-    states = {half: _trained(work, half) for half in ("vocoder", "prior")}
+    states = {half: trained_checkpoint(work / "decoder" / f"{half}.pt") for half in ("vocoder", "prior")}
     vocoder = {f"vocoder.{name}": value for name, value in states["vocoder"]["average"].items()}
     learned = {n: v for n, v in states["prior"]["average"].items() if not n.startswith("vocoder.")}
     decoder.load_state_dict(learned | vocoder)
     return decoder, {half: int(state["step"]) for half, state in states.items()}
-
-
-def _trained(work: Path, half: str) -> dict[str, Any]:
-    path = work / "decoder" / f"{half}.pt"
-    state = load_checkpoint(path)
-    if state is None:
-        raise FileNotFoundError(f"{path}: this half of the decoder has not been trained")
-    return state
 
 
 class Windows:
@@ -180,7 +173,7 @@ def main(arguments: list[str] | None = None) -> None:
     state = load_checkpoint(path)
     step = 0 if state is None else int(state["step"])
     windows = Windows(pairs.sounds, options.frames, seed=options.seed + step)
-    judges = _trained(options.work, "vocoder")["judges"]
+    judges = trained_checkpoint(options.work / "decoder" / "vocoder.pt")["judges"]
     voices = load_encoder(options.work)
     trainer = Trainer(decoder, options.device, options.rate, windows, judges, voices)
     if state is not None:

@@ -24,6 +24,7 @@ from comps.gptsovits.training.progress import (
     save_checkpoint,
     stage_parser,
     start,
+    trained_checkpoint,
 )
 from comps.gptsovits.training.sizes import LATENT_CHANNELS, SAMPLE_RATE
 from comps.gptsovits.training.sounds import load_sounds
@@ -70,12 +71,8 @@ def unlikeness(encoder: VoiceEncoder, made: Tensor, real: Tensor, mask: Tensor) 
 
 def load_encoder(work: Path) -> VoiceEncoder:
     """What this stage has left, frozen. Raises FileNotFoundError where it has not run."""
-    path = work / "decoder" / "likeness.pt"
-    state = load_checkpoint(path)
-    if state is None:
-        raise FileNotFoundError(f"{path}: the stage `likeness` has not run")
     encoder = VoiceEncoder()
-    encoder.load_state_dict(state["encoder"])
+    encoder.load_state_dict(trained_checkpoint(work / "decoder" / "likeness.pt")["encoder"])
     return encoder.requires_grad_(False).eval()
 
 

@@ -114,6 +114,14 @@ def load_checkpoint(path: Path) -> dict[str, Any] | None:
     return state
 
 
+def trained_checkpoint(path: Path) -> dict[str, Any]:
+    """As `load_checkpoint`. Raises FileNotFoundError where there is nothing yet."""
+    state = load_checkpoint(path)
+    if state is None:
+        raise FileNotFoundError(f"{path}: this part of the decoder has not been trained")
+    return state
+
+
 def cosine_rate(step: int, total: int, *, peak: float, warmup: int, floor: float = 0.02) -> float:
     """A learning rate that rises over `warmup` steps and falls along a half cosine to `floor * peak`."""
     if step < warmup:
