@@ -49,8 +49,10 @@ def test_slices_join_to_the_whole(decoder: VitsDecoder, n_tokens: int, speed: fl
     torch.testing.assert_close(joined, whole, rtol=1e-3, atol=2e-5)
 
 
-def test_the_noise_of_the_first_frames_does_not_depend_on_how_many_follow() -> None:
-    few, many = FrameNoise(generator(), 16), FrameNoise(generator(), 16)
+@pytest.mark.parametrize("n_channels", [16, 100])
+def test_the_noise_of_the_first_frames_does_not_depend_on_how_many_follow(n_channels: int) -> None:
+    few, many = FrameNoise(generator(), n_channels), FrameNoise(generator(), n_channels)
+    assert many.first(0).shape == (1, n_channels, 0)
     assert torch.equal(few.first(3), many.first(200)[..., :3])
     assert torch.equal(few.first(77), many.first(77))
 

@@ -11,10 +11,10 @@ import torch
 
 from comps.gptsovits.cli import FAILED, main
 from comps.gptsovits.native import build
+from comps.gptsovits.native.decoders import DecoderLibrary
 from comps.gptsovits.native.library import Kind, Library, open_library
 from comps.gptsovits.native.linear import PackedLinear
 from comps.gptsovits.native.packing import Packed, together
-from comps.gptsovits.native.vocoder import VocoderLibrary
 
 pytestmark = pytest.mark.skipif(build.find_compiler() is None, reason="there is no C++ compiler")
 
@@ -128,7 +128,7 @@ def test_the_name_changes_with_the_kind_of_processor_and_with_the_part() -> None
 
 def test_a_library_of_one_part_is_none_of_another(built: Path) -> None:
     with pytest.raises(OSError, match="lacks a function"):
-        VocoderLibrary(built)
+        DecoderLibrary(built)
 
 
 @pytest.mark.parametrize("level", [level for level in build.levels_here() if level != build.this_level()])

@@ -15,9 +15,9 @@ from tests.engine.small import DECODER_CONFIG, N_BINS
 ERRORS = {torch.float32: 1e-5, torch.bfloat16: 1e-2}
 
 
-def library_or_skip(dtype: torch.dtype) -> native.VocoderLibrary:
-    library = native.load_vocoder_library()
-    if library is None or not native.suits_vocoder(HifiGan(DECODER_CONFIG.vocoder), dtype, library):
+def library_or_skip(dtype: torch.dtype) -> native.DecoderLibrary:
+    library = native.load_decoder_library()
+    if library is None or not native.suits_hifigan(HifiGan(DECODER_CONFIG.vocoder), dtype, library):
         pytest.skip("there is no C++ compiler, or none that makes such code for this processor")
     return library
 

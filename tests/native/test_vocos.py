@@ -12,7 +12,7 @@ from comps.gptsovits.engine.packing import pack_decoder
 from comps.gptsovits.networks.vits.decoder import VitsDecoder
 from comps.gptsovits.networks.vocoders.vocos import Vocos, VocosConfig
 from tests.engine.small import DECODER_CONFIG
-from tests.native.test_vocoder import ERRORS, decibels
+from tests.native.test_hifigan import ERRORS, decibels
 
 N_FRAMES = 90
 # As the bundled model's, and one whose windows reach past whole steps of another rate.
@@ -49,7 +49,7 @@ def network(config: VocosConfig) -> Vocos:
 
 
 def compiled_or_skip(plain: Vocos, dtype: torch.dtype) -> native.CompiledVocos:
-    library = native.load_vocoder_library()
+    library = native.load_decoder_library()
     if library is None or not native.suits_vocos(plain, dtype, library):
         pytest.skip("there is no C++ compiler, or none that makes such code for this processor")
     return native.CompiledVocos(plain, dtype, library)
@@ -101,12 +101,12 @@ def test_a_decoder_is_packed_with_compiled_code_where_there_is_some(monkeypatch:
 
     assert isinstance(packed(), native.CompiledVocos)
     assert isinstance(packed(compiled=False), Vocos)
-    monkeypatch.setattr(native, "load_vocoder_library", lambda: None)
+    monkeypatch.setattr(native, "load_decoder_library", lambda: None)
     assert isinstance(packed(), Vocos)
 
 
 def test_widths_that_fill_no_vectors_are_left_to_torch() -> None:
-    library = native.load_vocoder_library()
+    library = native.load_decoder_library()
     if library is None:
         pytest.skip("there is no C++ compiler")
     odd = network(replace(CONFIGS["four"], window_channels=40))

@@ -31,9 +31,9 @@ def pack_decoder(
         return n_torch_threads
     dtype = vocoder_dtype(precision, has_bfloat16=computes_bfloat16_well())
     vocoder = decoder.vocoder
-    library = native.load_vocoder_library() if compiled else None
+    library = native.load_decoder_library() if compiled else None
     if isinstance(vocoder, HifiGan):
-        if library is not None and not native.suits_vocoder(vocoder, dtype, library):
+        if library is not None and not native.suits_hifigan(vocoder, dtype, library):
             library = None
         decoder.vocoder = (
             native.CompiledHifiGan(vocoder, dtype, library, n_threads=n_threads)
@@ -47,10 +47,14 @@ def pack_decoder(
             decoder.vocoder = native.CompiledVocos(vocoder, dtype, library, n_threads=n_threads)
     else:
         library = None
-    networks = [decoder.prior, decoder.flow] if isinstance(decoder, VitsDecoder) else [decoder.prior]
-    for network in networks:
-        if isinstance(decoder, VitsDecoder) and library is not None:
-            native.compile_convs(network, dtype, library, n_threads=n_threads)
+    if isinstance(decoder, VitsDecoder) and library is not None:
+        native.compile_prior(decoder.prior, dtype, library, n_threads=n_threads)
+        if native.suits_flow(decoder.flow):
+            flow = native.CompiledFlow(decoder.flow, dtype, library, n_threads=n_threads)
+            decoder.register_module("flow", flow)
         else:
-            pack_convs(network)
-    return 1 if isinstance(decoder, VitsDecoder) and library is not None else n_torch_threads
+            native.compile_convs(decoder.flow, dtype, library, n_threads=n_threads)
+        return 1
+    for network in (decoder.prior, decoder.flow) if isinstance(decoder, VitsDecoder) else (decoder.prior,):
+        pack_convs(network)
+    return n_torch_threads

@@ -24,17 +24,23 @@ from comps.gptsovits.networks.vocoders.bigvgan import BigVganConfig
 
 
 class FrameNoise:
-    """Standard normal noise, drawn frame by frame: the first frames are the same however many follow."""
+    """Standard normal noise, frame by frame: the first frames are the same however many follow."""
+
+    # torch draws so many numbers at once: frames of whole parts are the same one by one and together.
+    _UNIT = 16
 
     def __init__(self, generator: torch.Generator, n_channels: int) -> None:
         self._generator, self._n_channels = generator, n_channels
-        self._frames: list[Tensor] = []
+        self._n_drawn = -(-n_channels // self._UNIT) * self._UNIT
+        self._frames = torch.empty(0, self._n_drawn)
 
     def first(self, n: int) -> Tensor:
         """Of the first n frames, `[1, Z, n]`."""
-        while len(self._frames) < n:
-            self._frames.append(torch.randn(self._n_channels, generator=self._generator))
-        return torch.stack(self._frames[:n], -1)[None]
+        missing = n - len(self._frames)
+        if missing > 0:
+            more = torch.randn(missing, self._n_drawn, generator=self._generator)
+            self._frames = torch.cat([self._frames, more])
+        return self._frames[:n, : self._n_channels].T.contiguous()[None]
 
 
 def vits_parts(

@@ -39,7 +39,7 @@ struct Memory {
         const floats top = splat(largest(best));
         floats total = {};
         for (at = 0; at < n_padded; at += LANES) {
-            floats e = exp_of_negative(load(share + at) - top);
+            floats e = exponential(load(share + at) - top);
             store(share + at, e);
             total += e;
         }

@@ -19,10 +19,13 @@ import torch
 logger = logging.getLogger(__name__)
 
 FOLDER = Path(__file__).resolve().parent
-SOURCES = ("step.cpp", "attention.h", "linear.h", "pool.h", "registers.h", "sampling.h", "vectors.h")
-VOCODER_SOURCES = ("vocoder.cpp", "blocks.h", "convolution.h", "pool.h", "vectors.h")
+T2S_SOURCES = ("step.cpp", "attention.h", "linear.h", "pool.h", "registers.h", "sampling.h", "vectors.h")
+DECODER_SOURCES = (
+    *("decoder.cpp", "convolution.h", "encoder.h", "flow.h", "hifigan.h", "norm.h", "pool.h", "rows.h"),
+    *("vectors.h", "vocos.h"),
+)
 # A library each, so that what fails to build takes nothing else with it.
-PARTS = {"t2s": SOURCES, "vocoder": VOCODER_SOURCES}
+PARTS = {"t2s": T2S_SOURCES, "decoder": DECODER_SOURCES}
 BUNDLED = FOLDER / "built"  # what an image's build put there
 COMPILERS = ("c++", "g++", "clang++")
 # No contraction: where a compiler may choose to round once instead of twice, it chooses differently for one

@@ -5,12 +5,12 @@ import ctypes
 import torch
 from torch import Tensor, nn
 
+from comps.gptsovits.native.decoders import DecoderLibrary
 from comps.gptsovits.native.taps import same_length
-from comps.gptsovits.native.vocoder import VocoderLibrary
 
 
 def compile_convs(
-    network: nn.Module, dtype: torch.dtype, library: VocoderLibrary, *, n_threads: int | None = None
+    network: nn.Module, dtype: torch.dtype, library: DecoderLibrary, *, n_threads: int | None = None
 ) -> None:
     """Replaces the convolutions in a network, in place: its state dict holds their weights packed."""
     for module in list(network.modules()):
@@ -26,7 +26,7 @@ class CompiledConv1d(nn.Module):
     """
 
     def __init__(
-        self, conv: nn.Conv1d, dtype: torch.dtype, library: VocoderLibrary, *, n_threads: int | None = None
+        self, conv: nn.Conv1d, dtype: torch.dtype, library: DecoderLibrary, *, n_threads: int | None = None
     ) -> None:
         super().__init__()
         assert isinstance(conv.padding, tuple)

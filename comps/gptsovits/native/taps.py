@@ -87,6 +87,11 @@ def same_length(conv: nn.Module, dtype: torch.dtype, widest: int) -> Taps:
     return Taps(conv.weight, conv.bias, dtype, first=first, dilation=dilation, widest=widest)
 
 
+def bias_of(conv: nn.Conv1d) -> Tensor:
+    assert conv.bias is not None
+    return conv.bias
+
+
 def _aligned(x: Tensor) -> Tensor:
     """A contiguous copy that begins with a line of the processor's caches."""
     space = torch.empty(x.numel() + ALIGNMENT // x.itemsize, dtype=x.dtype)

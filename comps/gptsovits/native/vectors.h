@@ -82,9 +82,9 @@ inline float largest(floats v) {
     return best;
 }
 
-// e^x for x <= 0, to about one unit in the last place; 0 below -87. 2^n by the exponent's bits, the rest,
+// e^x for x < 88, to about one unit in the last place; 0 below -87. 2^n by the exponent's bits, the rest,
 // within half of ln 2 around 0, by the first terms of the series.
-inline floats exp_of_negative(floats x) {
+inline floats exponential(floats x) {
     constexpr float ROUNDS = 12582912.0f;  // 1.5 * 2^23: adding it leaves no room for a fraction
     floats n = (x * 1.44269504f + ROUNDS) - ROUNDS;
     floats rest = (x - n * 0.693359375f) + n * 2.12194440e-4f;  // ln 2 in two parts

@@ -1,17 +1,17 @@
-"""CompiledVocos: a Vocos with its blocks in compiled code, and its inverse transform as one convolution."""
+"""CompiledVocos: a Vocos in one compiled call for a window, its inverse transform as one convolution."""
 
 import ctypes
 import math
-from ctypes import Structure, c_int32, c_void_p
+from ctypes import POINTER, Structure, c_float, c_int32, c_void_p
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from comps.gptsovits.native.convs import CompiledConv1d
-from comps.gptsovits.native.library import LANES
-from comps.gptsovits.native.taps import ConvView, Taps
-from comps.gptsovits.native.vocoder import VocoderLibrary
+from comps.gptsovits.native.decoders import DecoderLibrary
+from comps.gptsovits.native.library import LANES, NormView
+from comps.gptsovits.native.packing import round_up
+from comps.gptsovits.native.taps import ConvView, Taps, same_length
 from comps.gptsovits.networks.vocoders.margins import Margins
 from comps.gptsovits.networks.vocoders.vocos import (
     MAX_LOG_MAGNITUDE,
@@ -23,13 +23,12 @@ from comps.gptsovits.networks.vocoders.vocos import (
 
 
 class BlockView(Structure):
-    """`Block` of blocks.h."""
+    """`Block` of vocos.h."""
 
     _fields_ = (
         ("depthwise", c_void_p),
         ("bias", c_void_p),
-        ("norm_weight", c_void_p),
-        ("norm_bias", c_void_p),
+        ("norm", NormView),
         ("widen", ConvView),
         ("narrow", ConvView),
         ("channels", c_int32),
@@ -37,36 +36,40 @@ class BlockView(Structure):
     )
 
 
-def suits_vocos(vocoder: Vocos, dtype: torch.dtype, library: VocoderLibrary) -> bool:
+class VocosView(Structure):
+    """`Vocos` of vocos.h."""
+
+    _fields_ = (
+        ("conv_in", ConvView),
+        ("frame_blocks", POINTER(BlockView)),
+        ("frame_norm", NormView),
+        ("up", ConvView),
+        ("window_blocks", POINTER(BlockView)),
+        ("window_norm", NormView),
+        ("spectrum", ConvView),
+        ("inverse", ConvView),
+        ("shares", c_void_p),
+        ("n_frame_blocks", c_int32),
+        ("n_window_blocks", c_int32),
+        ("is_bfloat16", c_int32),
+        ("n_channels", c_int32),
+        ("rate", c_int32),
+        ("hop", c_int32),
+        ("n_bins", c_int32),
+        ("n_frames", c_int32),
+        ("n_rows", c_int32),
+        ("n_skipped", c_int32),
+        ("n_samples", c_int32),
+        ("n_skipped_samples", c_int32),
+        ("most", c_float),
+    )
+
+
+def suits_vocos(vocoder: Vocos, dtype: torch.dtype, library: DecoderLibrary) -> bool:
     """Whether the compiled code computes this network, in this type, on this processor."""
-    if dtype is torch.bfloat16 and not (library.has_bfloat16 and torch.cpu._is_avx512_bf16_supported()):
-        return False
     config = vocoder.config
     whole_vectors = config.channels % LANES == config.window_channels % LANES == 0
-    return whole_vectors and dtype in (torch.float32, torch.bfloat16)
-
-
-class CompiledBlocks(nn.Module):
-    """Rows `[n, C]` through blocks in a row."""
-
-    def __init__(self, blocks: nn.Sequential, dtype: torch.dtype, library: VocoderLibrary) -> None:
-        super().__init__()
-        self._library, self._is_bfloat16 = library, dtype is torch.bfloat16
-        self._parts = nn.ModuleList()
-        views = []
-        for block in blocks:
-            assert isinstance(block, ConvNeXtBlock)
-            part = _Part(block, dtype, library.widest)
-            self._parts.append(part)
-            views.append(part.view())
-        self._views = (BlockView * len(views))(*views)
-
-    def forward(self, x: Tensor, n_threads: int) -> Tensor:
-        x = x.float().clone(memory_format=torch.contiguous_format)
-        self._library.run_blocks(
-            ctypes.byref(self._views), len(self._views), self._is_bfloat16, x.data_ptr(), len(x), n_threads
-        )
-        return x
+    return whole_vectors and library.multiplies_in(dtype)
 
 
 class _Part(nn.Module):
@@ -92,8 +95,9 @@ class _Part(nn.Module):
     def view(self) -> BlockView:
         """Valid while this lives."""
         n_taps, channels = self.depthwise.shape
-        own = (self.depthwise, self.bias, self.norm_weight, self.norm_bias)
-        return BlockView(*(t.data_ptr() for t in own), self.widen.view, self.narrow.view, channels, n_taps)
+        norm = NormView(self.norm_weight.data_ptr(), self.norm_bias.data_ptr())
+        own = self.depthwise.data_ptr(), self.bias.data_ptr()
+        return BlockView(*own, norm, self.widen.view, self.narrow.view, channels, n_taps)
 
 
 def _linear(weight: Tensor, bias: Tensor, dtype: torch.dtype, widest: int) -> Taps:
@@ -103,77 +107,101 @@ def _linear(weight: Tensor, bias: Tensor, dtype: torch.dtype, widest: int) -> Ta
 class CompiledVocos(AnyVocos):
     """For inference only, on a CPU. A sample is the same bits in any window and on any number of threads."""
 
-    _share: Tensor
+    _shares: Tensor
 
     def __init__(
-        self, vocoder: Vocos, dtype: torch.dtype, library: VocoderLibrary, *, n_threads: int | None = None
+        self, vocoder: Vocos, dtype: torch.dtype, library: DecoderLibrary, *, n_threads: int | None = None
     ) -> None:
         """On `n_threads`; None: as many as torch has at the time."""
         super().__init__()
         self.config, self.dtype, self.n_threads = vocoder.config, dtype, n_threads
-        self.frame_norm, self.window_norm = vocoder.frame_norm, vocoder.window_norm
-        self._frame_blocks = CompiledBlocks(vocoder.frame_blocks, dtype, library)
-        self._window_blocks = CompiledBlocks(vocoder.window_blocks, dtype, library)
-        layers = {
-            "conv_in": (vocoder.conv_in, dtype),
-            "up": (_as_conv(vocoder.up), dtype),
-            "spectrum": (_as_conv(vocoder.spectrum), dtype),
-            "inverse": (_inverse_transform(vocoder.config, vocoder.window), torch.float32),
-        }
-        self._layers = nn.ModuleDict(
-            {
-                name: CompiledConv1d(conv, own, library, n_threads=n_threads)
-                for name, (conv, own) in layers.items()
-            }
+        self._library = library
+        config, widest = vocoder.config, library.widest
+        self._in = same_length(vocoder.conv_in, dtype, widest)
+        self._frame_parts, self._window_parts = (
+            nn.ModuleList(_Part(block, dtype, widest) for block in blocks if isinstance(block, ConvNeXtBlock))
+            for blocks in (vocoder.frame_blocks, vocoder.window_blocks)
         )
-        self.register_buffer("_share", vocoder.window.float().square(), persistent=False)
+        self._frame_blocks, self._window_blocks = (
+            (BlockView * len(parts))(*(part.view() for part in parts))  # type: ignore[operator]
+            for parts in (self._frame_parts, self._window_parts)
+        )
+        self.frame_norm, self.window_norm = vocoder.frame_norm, vocoder.window_norm
+        self._up = _linear(vocoder.up.weight, vocoder.up.bias, dtype, widest)
+        n_bins, padded = config.n_fft // 2 + 1, self._padded_bins
+        weight, bias = (
+            _spread(parameter.detach(), n_bins, padded)
+            for parameter in (vocoder.spectrum.weight, vocoder.spectrum.bias)
+        )
+        self._spectrum = _linear(weight, bias, dtype, widest)
+        inverse = _inverse_transform(config, vocoder.window)
+        weight = _spread(inverse.transpose(0, 1), n_bins, padded).transpose(0, 1)
+        self._inverse = Taps(weight, None, torch.float32, first=-(inverse.shape[-1] // 2), widest=widest)
+        shares = _beside(vocoder.window.double().square()[None], config)[0].float()  # [taps, hop]
+        self.register_buffer(
+            "_shares", F.pad(shares, (0, -config.window_hop % LANES)).contiguous(), persistent=False
+        )
+
+    @property
+    def _padded_bins(self) -> int:
+        return round_up(self.config.n_fft // 2 + 1, LANES)
 
     def forward(self, x: Tensor, style: Tensor | None = None, *, context: tuple[int, int] = (0, 0)) -> Tensor:
         return torch.stack([self._one(frames, Margins(*context)) for frames in x])
 
     def _one(self, frames: Tensor, margins: Margins) -> Tensor:
         """Frames `[Z, F]` to `[n]`."""
-        config, n_threads = self.config, self.n_threads or torch.get_num_threads()
-        rows = self._frame_blocks(self._layers["conv_in"](frames[None])[0].T, n_threads)  # [F, C]
-        n, skipped, margins = margins.cut(len(rows), math.ceil(config.window_context / config.rate))
-        rows = self._layers["up"](self.frame_norm(rows[skipped : skipped + n]).T[None])[0].T
-        rows = rows.reshape(n * config.rate, config.window_channels)
-        rows = self.window_norm(self._window_blocks(rows, n_threads))
-        log_magnitude, phase = self._layers["spectrum"](rows.T[None])[0].chunk(2)  # [bins, W] of each
-        magnitude = log_magnitude.clamp(max=MAX_LOG_MAGNITUDE).exp()
-        bins = torch.cat([magnitude * phase.cos(), magnitude * phase.sin()])
-        samples = self._layers["inverse"](bins[None])[0].T.flatten() / self._shares(n * config.rate)
-        n_kept, skipped, _ = margins.scaled(config.hop_length).cut(len(samples), 0)
-        return samples[skipped : skipped + n_kept].clamp(-1.0, 1.0)
-
-    def _shares(self, n: int) -> Tensor:
-        """What the windows add up to at each sample of n of them."""
-        n_fft, hop = self.config.n_fft, self.config.window_hop
-        length, edge = (n - 1) * hop + n_fft, (n_fft - hop) // 2
-        parts = self._share[None, :, None].expand(1, n_fft, n)
-        return F.fold(parts, (1, length), (1, n_fft), stride=(1, hop))[0, 0, 0, edge : length - edge].clamp(
-            min=1e-3
+        config = self.config
+        frames = frames.float().contiguous()
+        n_rows, n_skipped, margins = margins.cut(
+            frames.shape[-1], math.ceil(config.window_context / config.rate)
         )
+        n_samples, n_skipped_samples, _ = margins.scaled(config.hop_length).cut(n_rows * config.hop_length, 0)
+        samples = torch.empty(n_samples)
+        view = VocosView(
+            self._in.view,
+            self._frame_blocks,
+            _norm_view(self.frame_norm),
+            self._up.view,
+            self._window_blocks,
+            _norm_view(self.window_norm),
+            self._spectrum.view,
+            self._inverse.view,
+            self._shares.data_ptr(),
+            *(len(self._frame_blocks), len(self._window_blocks), self.dtype is torch.bfloat16),
+            *(len(frames), config.rate, config.window_hop, self._padded_bins, frames.shape[-1]),
+            *(n_rows, n_skipped, n_samples, n_skipped_samples),
+            MAX_LOG_MAGNITUDE,
+        )
+        n_threads = self.n_threads or torch.get_num_threads()
+        self._library.vocos(ctypes.byref(view), frames.data_ptr(), n_threads, samples.data_ptr())
+        return samples
 
 
-def _as_conv(linear: nn.Linear) -> nn.Conv1d:
-    conv = nn.Conv1d(linear.in_features, linear.out_features, 1)
-    conv.weight.data, conv.bias = linear.weight.detach()[..., None], linear.bias
-    return conv
+def _norm_view(norm: nn.LayerNorm) -> NormView:
+    return NormView(norm.weight.data_ptr(), norm.bias.data_ptr())
 
 
-def _inverse_transform(config: VocosConfig, window: Tensor) -> nn.Conv1d:
-    """Real parts, then imaginary parts, `[B, n_fft + 2, W]` -> the hop of samples in the middle of each
-    window, with what the windows around add to it, `[B, hop, W]`."""
+def _spread(x: Tensor, n: int, padded: int) -> Tensor:
+    """The first and the second n of `x [2n, ...]`, each with zeros to `padded`."""
+    zeros = x.new_zeros(padded - n, *x.shape[1:])
+    return torch.cat([x[:n], zeros, x[n:], zeros])
+
+
+def _inverse_transform(config: VocosConfig, window: Tensor) -> Tensor:
+    """Weights `[hop, 2 · bins, taps]` of a convolution from real parts, then imaginary parts, to the hop of
+    samples in the middle of each window, with what the windows around add to it."""
+    unit = torch.eye(config.n_fft // 2 + 1, dtype=torch.float64)
+    parts = [torch.fft.irfft(unit * factor, n=config.n_fft) for factor in (1.0, 1j)]
+    return _beside(torch.cat(parts) * window.double(), config).permute(2, 0, 1).float().contiguous()
+
+
+def _beside(waves: Tensor, config: VocosConfig) -> Tensor:
+    """Of waves as long as a window, `[B, n_fft]`, what each gives to the hops around, `[B, taps, hop]`.
+
+    Tap i is of the window `i - reach` later than the one in whose middle they are heard.
+    """
     n_fft, hop = config.n_fft, config.window_hop
-    n_bins = n_fft // 2 + 1
-    unit = torch.eye(n_bins, dtype=torch.float64)
-    parts = [torch.fft.irfft(unit * factor, n=n_fft) for factor in (1.0, 1j)]
-    waves = torch.cat(parts) * window.double()  # [2 · bins, n_fft]
     reach = math.ceil((n_fft - hop) / 2 / hop)
-    beside = reach * hop - (n_fft - hop) // 2  # samples that no window reaches
-    padded = F.pad(waves, (beside, beside)).unflatten(-1, (-1, hop))  # [2 · bins, taps, hop]
-    conv = nn.Conv1d(2 * n_bins, hop, 2 * reach + 1, padding=reach, bias=False)
-    # Tap i is of the window i - reach later, of which these samples are so much earlier a part.
-    conv.weight.data = padded.flip(1).permute(2, 0, 1).float().contiguous()
-    return conv
+    silent = reach * hop - (n_fft - hop) // 2  # samples that no window reaches
+    return F.pad(waves, (silent, silent)).unflatten(-1, (-1, hop)).flip(1)

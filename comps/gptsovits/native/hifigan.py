@@ -5,16 +5,13 @@ compute in bfloat16: it is faster than what torch does, and closer to float32.
 """
 
 import ctypes
-from ctypes import POINTER, Structure, c_int32, c_int64, c_void_p
-from functools import cache
-from pathlib import Path
+from ctypes import POINTER, Structure, c_int32
 
 import torch
 from torch import Tensor, nn
 
-from comps.gptsovits.native import build
+from comps.gptsovits.native.decoders import DecoderLibrary
 from comps.gptsovits.native.library import LANES
-from comps.gptsovits.native.opening import opened
 from comps.gptsovits.native.packing import round_up
 from comps.gptsovits.native.taps import ConvView, Taps, same_length
 from comps.gptsovits.networks.vocoders.hifigan import AnyHifiGan, HifiGan, ResBlock, Stage
@@ -26,7 +23,7 @@ class PairView(Structure):
 
 
 class StageView(Structure):
-    """`Stage` of vocoder.cpp."""
+    """`Stage` of hifigan.h."""
 
     _fields_ = (
         ("up", POINTER(ConvView)),
@@ -43,8 +40,8 @@ class StageView(Structure):
     )
 
 
-class VocoderView(Structure):
-    """`Vocoder` of vocoder.cpp."""
+class HifiGanView(Structure):
+    """`HifiGan` of hifigan.h."""
 
     _fields_ = (
         ("conv_in", ConvView),
@@ -62,58 +59,13 @@ class VocoderView(Structure):
     )
 
 
-class VocoderLibrary:
-    """Raises `OSError` for a file that is no library of ours."""
-
-    def __init__(self, file: Path) -> None:
-        functions = ctypes.CDLL(str(file))
-        try:
-            self.run = functions.vocoder_run
-            self.convolve = functions.convolution_run
-            self.run_blocks = functions.blocks_run
-            self.widest = int(functions.vocoder_width())
-            self.has_bfloat16 = bool(functions.vocoder_has_bfloat16())
-        except AttributeError as error:
-            raise OSError(f"{file.name} lacks a function: {error}") from error
-        self.run.argtypes = (POINTER(VocoderView), c_void_p, c_int32, c_void_p)
-        self.run.restype = None
-        self.convolve.argtypes = (
-            POINTER(ConvView),
-            c_int32,
-            c_void_p,
-            c_int64,
-            c_int64,
-            c_int32,
-            c_void_p,
-        )
-        self.convolve.restype = None
-        self.run_blocks.argtypes = (c_void_p, c_int32, c_int32, c_void_p, c_int64, c_int32)
-        self.run_blocks.restype = None
-
-
-@cache
-def load_vocoder_library() -> VocoderLibrary | None:
-    """The library for this processor, compiled now if need be; None, and a line in the log, without one.
-
-    None for processors that stock kernels know better: those without AVX2.
-    """
-    return None if build.this_level() == "DEFAULT" else open_vocoder_library()
-
-
-def open_vocoder_library(folder: Path | None = None) -> VocoderLibrary | None:
-    """As `load_vocoder_library`, with another folder to keep it in, and every time anew."""
-    return opened("vocoder", VocoderLibrary, folder, otherwise="the vocoder runs without its compiled code")
-
-
-def suits_vocoder(vocoder: HifiGan, dtype: torch.dtype, library: VocoderLibrary) -> bool:
+def suits_hifigan(vocoder: HifiGan, dtype: torch.dtype, library: DecoderLibrary) -> bool:
     """Whether the compiled code computes this network, in this type, on this processor."""
-    if dtype is torch.bfloat16 and not (library.has_bfloat16 and torch.cpu._is_avx512_bf16_supported()):
-        return False
     config = vocoder.config
     pairs = zip(config.upsample_rates, config.upsample_kernels, strict=True)
     is_even = all(kernel >= rate and (kernel - rate) % 2 == 0 for rate, kernel in pairs)
     n_pairs = {len(dilations) for dilations in config.resblock_dilations}
-    return is_even and len(n_pairs) == 1 and dtype in (torch.float32, torch.bfloat16)
+    return is_even and len(n_pairs) == 1 and library.multiplies_in(dtype)
 
 
 class CompiledStage(nn.Module):
@@ -145,7 +97,7 @@ class CompiledHifiGan(AnyHifiGan):
     """For inference only, on a CPU. A sample is the same bits in any window and on any number of threads."""
 
     def __init__(
-        self, vocoder: HifiGan, dtype: torch.dtype, library: VocoderLibrary, *, n_threads: int | None = None
+        self, vocoder: HifiGan, dtype: torch.dtype, library: DecoderLibrary, *, n_threads: int | None = None
     ) -> None:
         """On `n_threads`; None: as many as torch has at the time."""
         super().__init__()
@@ -182,7 +134,7 @@ class CompiledHifiGan(AnyHifiGan):
             views.append(stage.view(n_up, skipped, n, skipped_out))
         n_samples, skipped_samples, _ = margins.cut(n, 0)
         samples = torch.empty(round_up(n_samples, LANES))
-        view = VocoderView(
+        view = HifiGanView(
             self._in.view_with(bias),
             self._out.view,
             (StageView * len(views))(*views),
@@ -194,7 +146,7 @@ class CompiledHifiGan(AnyHifiGan):
             *(n_in, skipped_in, n_samples, skipped_samples),
         )
         n_threads = self.n_threads or torch.get_num_threads()
-        self._library.run(ctypes.byref(view), frames.data_ptr(), n_threads, samples.data_ptr())
+        self._library.hifigan(ctypes.byref(view), frames.data_ptr(), n_threads, samples.data_ptr())
         return samples[:n_samples]
 
 

@@ -45,8 +45,8 @@ ERRORS = {torch.float32: -100.0, torch.bfloat16: -30.0}
 
 
 def vocoder_or_skip(network: HifiGan, dtype: torch.dtype) -> native.CompiledHifiGan:
-    library = native.load_vocoder_library()
-    if library is None or not native.suits_vocoder(network, dtype, library):
+    library = native.load_decoder_library()
+    if library is None or not native.suits_hifigan(network, dtype, library):
         pytest.skip("there is no C++ compiler, or none that makes such code for this processor")
     return native.CompiledHifiGan(network, dtype, library)
 
@@ -156,7 +156,7 @@ def test_a_decoder_is_packed_with_compiled_code_where_there_is_some(monkeypatch:
 
     assert isinstance(packed(), native.CompiledHifiGan)
     assert isinstance(packed(compiled=False), PackedHifiGan)
-    monkeypatch.setattr(native, "load_vocoder_library", lambda: None)
+    monkeypatch.setattr(native, "load_decoder_library", lambda: None)
     assert isinstance(packed(), PackedHifiGan)
 
 
@@ -167,12 +167,12 @@ def test_what_it_holds_is_counted_as_weights_are() -> None:
 
 
 def test_networks_it_does_not_know_are_left_to_torch() -> None:
-    library = native.load_vocoder_library()
+    library = native.load_decoder_library()
     if library is None:
         pytest.skip("there is no C++ compiler")
     odd = replace(DECODER_CONFIG.vocoder, upsample_kernels=(15, 8, 4, 4))
-    assert not native.suits_vocoder(HifiGan(odd), torch.float32, library)
-    assert not native.suits_vocoder(HifiGan(DECODER_CONFIG.vocoder), torch.float64, library)
+    assert not native.suits_hifigan(HifiGan(odd), torch.float32, library)
+    assert not native.suits_hifigan(HifiGan(DECODER_CONFIG.vocoder), torch.float64, library)
 
 
 def decibels(error: Tensor, signal: Tensor) -> float:
