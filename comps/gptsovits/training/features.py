@@ -31,8 +31,8 @@ from comps.gptsovits.training.content import (
     phone_of_class,
 )
 from comps.gptsovits.training.labels import Alignment, load_alignments, save_states
+from comps.gptsovits.training.loop import set_rate
 from comps.gptsovits.training.progress import (
-    Clock,
     LossLog,
     cosine_rate,
     load_checkpoint,
@@ -208,8 +208,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--hidden", type=int, default=256)
     parser.add_argument("--layers", type=int, default=4)
     options = parser.parse_args(arguments)
-    start(options)
-    clock = Clock(options.minutes)
+    clock = start(options)
     folder: Path = options.work / "content"
     folder.mkdir(parents=True, exist_ok=True)
     items, test = train_items(options.corpus), heldout_items(options.corpus)
@@ -245,8 +244,7 @@ def main(arguments: list[str] | None = None) -> None:
         )
         seen: list[tuple[float, float]] = []
         for batch in bar:
-            for group in optimizer.param_groups:
-                group["lr"] = cosine_rate(step, total, peak=PEAK_RATE, warmup=min(200, total // 10 + 1))
+            set_rate(cosine_rate(step, total, peak=PEAK_RATE, warmup=min(200, total // 10 + 1)), optimizer)
             batch = Batch(**{name: value.to(device) for name, value in vars(batch).items()})
             with torch.autocast(device.split(":")[0], torch.bfloat16):
                 loss, right = loss_of(teacher, batch)

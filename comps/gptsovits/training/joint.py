@@ -13,22 +13,18 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from comps.gptsovits.networks.vits.decoder import NOISE_SCALE, VitsDecoder
 from comps.gptsovits.training.averages import Average
 from comps.gptsovits.training.contest import Contest
 from comps.gptsovits.training.guesses import load_guesses
 from comps.gptsovits.training.likeness import VoiceEncoder, load_encoder, unlikeness
+from comps.gptsovits.training.loop import Loop, Stateful, add_loop_options, set_rate
 from comps.gptsovits.training.losses import MelDistance
 from comps.gptsovits.training.prior import GUIDANCE_WEIGHT, Batch, Pairs, load_pairs, look, new_decoder
 from comps.gptsovits.training.progress import (
-    Clock,
-    LossLog,
     add_factors,
     cosine_rate,
-    load_checkpoint,
-    save_checkpoint,
     stage_parser,
     start,
     trained_checkpoint,
@@ -39,8 +35,6 @@ from comps.gptsovits.training.vocoder import MEL_WEIGHT, drawn_context
 
 # Of the likelihood, beside what is heard: a hundred channels of log-mels outweigh all else otherwise.
 DIVERGENCE_WEIGHT = 0.2
-
-
 LIKENESS_WEIGHT = 4.0
 
 
@@ -93,7 +87,6 @@ class Trainer:
         decoder: VitsDecoder,
         device: str,
         rate: float,
-        windows: Windows,
         judges: dict[str, Any],
         voices: VoiceEncoder,
     ) -> None:
@@ -101,13 +94,13 @@ class Trainer:
         self.device = torch.device(device)
         self.decoder = decoder.to(device)
         self.decoder.vocoder.requires_grad_(True)
-        self.windows, self.distance = windows, MelDistance(SAMPLE_RATE).to(device)
+        self.distance = MelDistance(SAMPLE_RATE).to(device)
         self.voices = voices.to(device)
         self.contest, self.average = Contest(self.device, rate), Average(self.decoder)
         self.contest.judges.load_state_dict(judges)
         self.trained = [p for p in decoder.parameters() if p.requires_grad]
         self.optimiser = torch.optim.AdamW(self.trained, lr=rate, betas=(0.8, 0.99), weight_decay=0.01)
-        self.parts: dict[str, Any] = {
+        self.parts: dict[str, Stateful] = {
             "model": self.decoder,
             "average": self.average,
             "judges": self.contest.judges,
@@ -115,19 +108,15 @@ class Trainer:
             "judge_optimiser": self.contest.optimiser,
         }
 
-    def set_rate(self, rate: float) -> None:
-        for group in (*self.optimiser.param_groups, *self.contest.optimiser.param_groups):
-            group["lr"] = rate
-
-    def step(self, batch: Batch, step: int) -> dict[str, float]:
-        """Update all weights once and return what to report."""
+    def step(self, batch: Batch, windows: Windows, step: int) -> dict[str, float]:
+        """Update all weights once, by what is heard in the windows, and return what to report."""
         with torch.autocast(self.device.type, torch.bfloat16):
             seen = look(self.decoder, batch)
             drawn = torch.randn_like(seen.prior.mean) * seen.prior.log_std.detach().exp()
             guess = seen.prior.mean + drawn * (NOISE_SCALE * CALM)
             latent = self.decoder.flow.inverse(guess, seen.style, batch.frame_mask)
-            context = self.windows.context()
-            latents, real = self.windows.cut(latent, batch, context)
+            context = windows.context()
+            latents, real = windows.cut(latent, batch, context)
             made = self.decoder.vocoder(latents, context=context).float()
             unlike = unlikeness(self.voices, latent, batch.latent, batch.frame_mask)
         mel = self.distance(made, real)
@@ -155,47 +144,30 @@ class Trainer:
 
 def main(arguments: list[str] | None = None) -> None:
     parser = stage_parser("joint", "Train both halves of the decoder together.")
-    parser.add_argument("--steps", type=int, default=20_000)
+    add_loop_options(parser, steps=20_000, save_every=250)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--tokens", type=int, default=72, help="tokens of a crop, 25 a second")
     parser.add_argument("--frames", type=int, default=24, help="latent frames that are heard, 50 a second")
     parser.add_argument("--rate", type=float, default=2e-4)
     add_factors(parser)
-    parser.add_argument("--report", type=int, default=50)
-    parser.add_argument("--save-every", type=int, default=250)
     options = parser.parse_args(arguments)
-    start(options)
-    clock = Clock(options.minutes)
-    path = options.work / "decoder" / "joint.pt"
+    clock = start(options)
     pairs: Pairs = load_pairs(options.corpus, options.work, options.factors)
     pairs.guesses = load_guesses(options.work, pairs.pieces, options.device, seed=options.seed)
     decoder, _ = joined_halves(options.work)
-    state = load_checkpoint(path)
-    step = 0 if state is None else int(state["step"])
-    windows = Windows(pairs.sounds, options.frames, seed=options.seed + step)
     judges = trained_checkpoint(options.work / "decoder" / "vocoder.pt")["judges"]
     voices = load_encoder(options.work)
-    trainer = Trainer(decoder, options.device, options.rate, windows, judges, voices)
-    if state is not None:
-        for name, part in trainer.parts.items():
-            part.load_state_dict(state[name])
-    log = LossLog(options.work / "logs", "joint")
-    batches = pairs.batches(options.batch, options.tokens, seed=options.seed + step)
-    bar = tqdm(total=options.steps, initial=step, desc="joint", unit="step")
-    reported: list[dict[str, float]] = []
-    while step < options.steps and not clock.is_over:
-        trainer.set_rate(cosine_rate(step, options.steps, peak=options.rate, warmup=200, floor=0.1))
-        reported.append(trainer.step(next(batches).to(trainer.device), step))
-        step += 1
-        bar.update()
-        if step % options.report == 0 or step == options.steps:
-            means = {name: float(np.mean([row[name] for row in reported])) for name in reported[-1]}
-            bar.set_postfix({name: f"{value:.3f}" for name, value in means.items()})
-            log.add(step, **means)
-            reported = []
-        if step % options.save_every == 0 or step == options.steps or clock.is_over:
-            save_checkpoint(path, {"step": step, **{n: p.state_dict() for n, p in trainer.parts.items()}})
-            log.draw()
+    trainer = Trainer(decoder, options.device, options.rate, judges, voices)
+    loop = Loop(options, "joint", options.work / "decoder" / "joint.pt", trainer.parts, clock)
+    windows = Windows(pairs.sounds, options.frames, seed=options.seed + loop.step)
+    batches = pairs.batches(options.batch, options.tokens, seed=options.seed + loop.step)
+
+    def once(step: int) -> dict[str, float]:
+        rate = cosine_rate(step, options.steps, peak=options.rate, warmup=200, floor=0.1)
+        set_rate(rate, trainer.optimiser, trainer.contest.optimiser)
+        return trainer.step(next(batches).to(trainer.device), windows, step)
+
+    loop.run(once)
 
 
 if __name__ == "__main__":

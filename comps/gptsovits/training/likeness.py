@@ -6,22 +6,17 @@ loudness, and its embedding is all that is kept: voices that it never heard have
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from tqdm import tqdm
 
 from comps.gptsovits.training.latents import Latents, load_latents, louder
+from comps.gptsovits.training.loop import Loop, Stateful, add_loop_options, set_rate
 from comps.gptsovits.training.progress import (
-    Clock,
-    LossLog,
     add_factors,
     cosine_rate,
-    load_checkpoint,
-    save_checkpoint,
     stage_parser,
     start,
     trained_checkpoint,
@@ -95,18 +90,13 @@ def batches(
 
 def main(arguments: list[str] | None = None) -> None:
     parser = stage_parser("likeness", "Learn to tell voices apart.")
-    parser.add_argument("--steps", type=int, default=3_000)
+    add_loop_options(parser, steps=3_000, save_every=500)
     parser.add_argument("--batch", type=int, default=48)
     parser.add_argument("--frames", type=int, default=100, help="latent frames of a crop, 50 a second")
     parser.add_argument("--rate", type=float, default=2e-3)
     add_factors(parser)
-    parser.add_argument("--report", type=int, default=50)
-    parser.add_argument("--save-every", type=int, default=500)
     options = parser.parse_args(arguments)
-    start(options)
-    clock = Clock(options.minutes)
-    path = options.work / "decoder" / "likeness.pt"
-    path.parent.mkdir(exist_ok=True)
+    clock = start(options)
     items = with_faster(read_items(options.corpus), options.factors)
     latents = load_latents(
         load_sounds(items, options.work / "cache", rate=SAMPLE_RATE), options.work / "cache"
@@ -119,20 +109,15 @@ def main(arguments: list[str] | None = None) -> None:
     encoder = VoiceEncoder().to(device)
     directions = nn.Linear(EMBEDDING, len(voices), bias=False).to(device)
     optimiser = torch.optim.AdamW([*encoder.parameters(), *directions.parameters()], weight_decay=0.01)
-    parts: dict[str, Any] = {"encoder": encoder, "directions": directions, "optimiser": optimiser}
-    step = 0
-    if (state := load_checkpoint(path)) is not None:
-        step = int(state["step"])
-        for name, part in parts.items():
-            part.load_state_dict(state[name])
-    log = LossLog(options.work / "logs", "likeness")
-    drawn = batches(latents, list(voices.values()), options.batch, options.frames, seed=options.seed + step)
+    parts: dict[str, Stateful] = {"encoder": encoder, "directions": directions, "optimiser": optimiser}
+    loop = Loop(options, "likeness", options.work / "decoder" / "likeness.pt", parts, clock)
+    drawn = batches(
+        latents, list(voices.values()), options.batch, options.frames, seed=options.seed + loop.step
+    )
     mask = torch.ones(options.batch, options.frames, dtype=torch.bool, device=device)
-    bar = tqdm(total=options.steps, initial=step, desc="likeness", unit="step")
-    seen: list[tuple[float, float]] = []
-    while step < options.steps and not clock.is_over:
-        for group in optimiser.param_groups:
-            group["lr"] = cosine_rate(step, options.steps, peak=options.rate, warmup=100)
+
+    def once(step: int) -> dict[str, float]:
+        set_rate(cosine_rate(step, options.steps, peak=options.rate, warmup=100), optimiser)
         latent, voice = (part.to(device) for part in next(drawn))
         with torch.autocast(device.type, torch.bfloat16):
             embedding = encoder(latent, mask)
@@ -142,17 +127,10 @@ def main(arguments: list[str] | None = None) -> None:
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-        step += 1
-        seen.append((loss.item(), float((cosines.argmax(1) == voice).float().mean())))
-        bar.update()
-        if step % options.report == 0 or step == options.steps:
-            means = dict(zip(("cross_entropy", "right"), np.mean(seen, axis=0).tolist(), strict=True))
-            bar.set_postfix({name: f"{value:.3f}" for name, value in means.items()})
-            log.add(step, **means)
-            seen = []
-        if step % options.save_every == 0 or step == options.steps or clock.is_over:
-            save_checkpoint(path, {"step": step, **{n: p.state_dict() for n, p in parts.items()}})
-            log.draw()
+        right = (cosines.argmax(1) == voice).float().mean()
+        return {"cross_entropy": loss.item(), "right": right.item()}
+
+    loop.run(once)
 
 
 if __name__ == "__main__":

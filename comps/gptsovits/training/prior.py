@@ -19,7 +19,6 @@ import torch
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from comps.gptsovits.dsp.spectrogram import magnitude_spectrogram
 from comps.gptsovits.networks.layers.attention import Attention
@@ -32,14 +31,11 @@ from comps.gptsovits.training.codebook import load_tokens
 from comps.gptsovits.training.content import HOP_SAMPLES
 from comps.gptsovits.training.labels import Alignment, load_alignments
 from comps.gptsovits.training.latents import DEVIATION, Latents, load_latents
+from comps.gptsovits.training.loop import Loop, Stateful, add_loop_options, set_rate
 from comps.gptsovits.training.pieces import Piece, TokenUtterance
 from comps.gptsovits.training.progress import (
-    Clock,
-    LossLog,
     add_factors,
     cosine_rate,
-    load_checkpoint,
-    save_checkpoint,
     stage_parser,
     start,
 )
@@ -282,58 +278,38 @@ def load_pairs(corpus: Path, work: Path, factors: Sequence[float] = ()) -> Pairs
 
 def main(arguments: list[str] | None = None) -> None:
     parser = stage_parser("prior", "Learn latents from tokens, text and style.")
-    parser.add_argument("--steps", type=int, default=12_000)
+    add_loop_options(parser, steps=12_000, save_every=500)
     parser.add_argument("--batch", type=int, default=12)
     parser.add_argument("--tokens", type=int, default=72, help="tokens of a crop, 25 a second")
     parser.add_argument("--rate", type=float, default=6e-4)
     add_factors(parser)
-    parser.add_argument("--report", type=int, default=50)
-    parser.add_argument("--save-every", type=int, default=500)
     options = parser.parse_args(arguments)
-    start(options)
-    clock = Clock(options.minutes)
-    (options.work / "decoder").mkdir(exist_ok=True)
+    clock = start(options)
     work: Path = options.work
-    path = work / "decoder" / "prior.pt"
     pairs = load_pairs(options.corpus, work, options.factors)
     device = torch.device(options.device)
     decoder = new_decoder(work).to(device)
     average = Average(decoder)
     trained = [p for p in decoder.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(trained, lr=options.rate, betas=(0.9, 0.98), weight_decay=0.01)
-    parts: dict[str, Any] = {"model": decoder, "average": average, "optimiser": optimiser}
-    step = 0
-    if (state := load_checkpoint(path)) is not None:
-        step = int(state["step"])
-        for name, part in parts.items():
-            part.load_state_dict(state[name])
-    log = LossLog(work / "logs", "prior")
-    batches = pairs.batches(options.batch, options.tokens, seed=options.seed + step)
-    bar = tqdm(total=options.steps, initial=step, desc="prior", unit="step")
-    seen: list[tuple[float, float]] = []
-    while step < options.steps and not clock.is_over:
-        for group in optimiser.param_groups:
-            group["lr"] = cosine_rate(step, options.steps, peak=options.rate, warmup=300, floor=0.05)
+    parts: dict[str, Stateful] = {"model": decoder, "average": average, "optimiser": optimiser}
+    loop = Loop(options, "prior", work / "decoder" / "prior.pt", parts, clock)
+    batches = pairs.batches(options.batch, options.tokens, seed=options.seed + loop.step)
+
+    def once(step: int) -> dict[str, float]:
+        set_rate(cosine_rate(step, options.steps, peak=options.rate, warmup=300, floor=0.05), optimiser)
         batch = next(batches).to(device)
         with torch.autocast(device.type, torch.bfloat16):
-            seen_now = look(decoder, batch)
-        loss = seen_now.divergence + GUIDANCE_WEIGHT * seen_now.surprise
+            seen = look(decoder, batch)
+        loss = seen.divergence + GUIDANCE_WEIGHT * seen.surprise
         optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(trained, 50.0)
         optimiser.step()
         average.update(decoder, step)
-        step += 1
-        seen.append((seen_now.divergence.item(), seen_now.surprise.item()))
-        bar.update()
-        if step % options.report == 0 or step == options.steps:
-            means = dict(zip(("divergence", "surprise"), np.mean(seen, axis=0).tolist(), strict=True))
-            bar.set_postfix({name: f"{value:.2f}" for name, value in means.items()})
-            log.add(step, **means)
-            seen = []
-        if step % options.save_every == 0 or step == options.steps or clock.is_over:
-            save_checkpoint(path, {"step": step, **{n: p.state_dict() for n, p in parts.items()}})
-            log.draw()
+        return {"divergence": seen.divergence.item(), "surprise": seen.surprise.item()}
+
+    loop.run(once)
 
 
 if __name__ == "__main__":

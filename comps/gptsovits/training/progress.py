@@ -44,13 +44,14 @@ def add_factors(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def start(options: argparse.Namespace) -> None:
-    """Fix seeds and threads."""
+def start(options: argparse.Namespace) -> "Clock":
+    """Fix seeds and threads, and start the clock of the time given to the stage."""
     torch.set_num_threads(options.threads)
     random.seed(options.seed)
     np.random.seed(options.seed)
     torch.manual_seed(options.seed)
     options.work.mkdir(parents=True, exist_ok=True)
+    return Clock(options.minutes)
 
 
 class Clock:

@@ -26,15 +26,13 @@ from comps.gptsovits.networks.t2s import T2S, T2SConfig
 from comps.gptsovits.networks.t2s.block import Block
 from comps.gptsovits.networks.t2s.model import attention_mask
 from comps.gptsovits.text.symbols import symbol_table
+from comps.gptsovits.training.averages import Average
 from comps.gptsovits.training.codebook import load_tokens, save_tokens
 from comps.gptsovits.training.labels import load_alignments
+from comps.gptsovits.training.loop import Loop, Stateful, add_loop_options, set_rate
 from comps.gptsovits.training.pieces import Example, ExampleMaker, TokenUtterance
 from comps.gptsovits.training.progress import (
-    Clock,
-    LossLog,
     cosine_rate,
-    load_checkpoint,
-    save_checkpoint,
     stage_parser,
     start,
 )
@@ -237,7 +235,7 @@ def batch_of(
 
 def main(arguments: list[str] | None = None) -> None:
     parser = stage_parser("t2s", "Train text to semantic tokens.")
-    parser.add_argument("--steps", type=int, default=4_000)
+    add_loop_options(parser, steps=4_000, save_every=100)
     parser.add_argument("--positions", type=int, default=5_000, help="phonemes and tokens in a batch")
     parser.add_argument("--dim", type=int, default=256)
     parser.add_argument("--layers", type=int, default=6)
@@ -258,11 +256,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--own-tokens", type=float, default=0.25, help="mean share of the tokens read that the model made up"
     )
-    parser.add_argument("--save-every", type=int, default=100)
     parser.add_argument("--factors", type=float, nargs="*", default=list(FACTORS))
     options = parser.parse_args(arguments)
-    start(options)
-    clock = Clock(options.minutes)
+    clock = start(options)
     folder: Path = options.work / "t2s"
     folder.mkdir(parents=True, exist_ok=True)
     items = train_items(options.corpus)
@@ -285,26 +281,18 @@ def main(arguments: list[str] | None = None) -> None:
     for embedding in (model.phoneme_embedding, model.token_embedding):
         torch.nn.init.normal_(embedding.weight, std=0.3)
     optimizer = torch.optim.AdamW(model.parameters(), lr=options.rate, betas=(0.9, 0.98), weight_decay=0.01)
-    average = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
-    step = 0
-    if (state := load_checkpoint(folder / "training.pt")) is not None:
-        model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
-        average, step = state["average"], state["step"]
-        average = {name: tensor.to(device) for name, tensor in average.items()}
-    log = LossLog(options.work / "logs", "t2s")
+    average = Average(model, decay=0.998)
+    parts: dict[str, Stateful] = {"model": model, "optimizer": optimizer, "average": average}
+    loop = Loop(options, "t2s", folder / "training.pt", parts, clock)
     (folder / "config.json").write_text(json.dumps(asdict(config), indent=1) + "\n", encoding="utf-8")
     guided = (options.layers // 2, min(options.layers // 2 + 1, options.layers - 1))
     pool: list[list[Example]] = []
-    rng = np.random.default_rng([options.seed, step])
-    seen: list[dict[str, float]] = []
-    bar = tqdm(total=options.steps, initial=step, desc="t2s", unit="step")
-    model.train()
-    while step < options.steps and not clock.is_over:
+    rng = np.random.default_rng([options.seed, loop.step])
+    warmup = min(200, options.steps // 10 + 1)
+
+    def once(step: int) -> dict[str, float]:
+        set_rate(cosine_rate(step, options.steps, peak=options.rate, warmup=warmup), optimizer)
         ease = max(0.0, 1.0 - step / max(1.0, options.easy_share * options.steps))
-        rate = cosine_rate(step, options.steps, peak=options.rate, warmup=min(200, options.steps // 10 + 1))
-        for group in optimizer.param_groups:
-            group["lr"] = rate
         examples = batch_of(maker, rng, ease=ease, positions=options.positions, pool=pool)
         rows = collate(examples, config.end_token, options.noise, rng)
         rows = Rows(**{name: value.to(device) for name, value in vars(rows).items()})
@@ -315,40 +303,14 @@ def main(arguments: list[str] | None = None) -> None:
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
-        step += 1
-        keep = min(0.998, step / (step + 20.0))
-        with torch.no_grad():
-            for name, tensor in model.state_dict().items():
-                average[name].lerp_(tensor, 1.0 - keep)
-        seen.append(report)
-        bar.update()
-        if step % 20 == 0 or step == options.steps:
-            means = {name: float(np.mean([r[name] for r in seen])) for name in report}
-            seen = []
-            bar.set_postfix({name: f"{value:.3f}" for name, value in means.items()})
-            log.add(step, **means)
-        if step % options.save_every == 0 or step == options.steps:
-            _save(folder, model, optimizer, average, step, options.temperature)
-            log.draw()
-    _save(folder, model, optimizer, average, step, options.temperature)
+        average.update(model, step)
+        return report
 
+    def keep(step: int) -> None:
+        save_average(folder / "model.safetensors", average.state_dict(), options.temperature)
 
-def _save(
-    folder: Path,
-    model: T2S,
-    optimizer: torch.optim.Optimizer,
-    average: dict[str, Tensor],
-    step: int,
-    temperature: float,
-) -> None:
-    state = {
-        "model": model.state_dict(),
-        "optimizer": optimizer.state_dict(),
-        "average": average,
-        "step": step,
-    }
-    save_checkpoint(folder / "training.pt", state)
-    save_average(folder / "model.safetensors", average, temperature)
+    model.train()
+    loop.run(once, after_save=keep)
 
 
 def save_average(path: Path, average: dict[str, Tensor], temperature: float) -> None:

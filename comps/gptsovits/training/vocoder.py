@@ -8,27 +8,22 @@ nothing to say while it is still far off.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import soundfile
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from comps.gptsovits.networks.vocoders.vocos import Vocos
 from comps.gptsovits.training.averages import Average
 from comps.gptsovits.training.contest import Contest
 from comps.gptsovits.training.latents import Latents, load_latents, louder
+from comps.gptsovits.training.loop import Loop, Stateful, add_loop_options, set_rate
 from comps.gptsovits.training.losses import MelDistance
 from comps.gptsovits.training.progress import (
-    Clock,
-    LossLog,
     add_factors,
     cosine_rate,
-    load_checkpoint,
-    save_checkpoint,
     stage_parser,
     start,
 )
@@ -89,19 +84,15 @@ class Crops:
 
 def main(arguments: list[str] | None = None) -> None:
     parser = stage_parser("vocoder", "Learn to copy speech from its latents.")
-    parser.add_argument("--steps", type=int, default=30_000)
+    add_loop_options(parser, steps=30_000, save_every=500)
     parser.add_argument("--adversarial-from", type=int, default=12_000)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--frames", type=int, default=40, help="latent frames of a crop, 50 a second")
     parser.add_argument("--rate", type=float, default=1e-3)
     add_factors(parser)
-    parser.add_argument("--report", type=int, default=50)
-    parser.add_argument("--save-every", type=int, default=500)
     options = parser.parse_args(arguments)
-    start(options)
-    clock = Clock(options.minutes)
+    clock = start(options)
     folder: Path = options.work / "decoder"
-    folder.mkdir(parents=True, exist_ok=True)
     items = with_faster(read_items(options.corpus), options.factors)
     sounds = load_sounds(items, options.work / "cache", rate=SAMPLE_RATE)
     latents = load_latents(sounds, options.work / "cache")
@@ -109,25 +100,19 @@ def main(arguments: list[str] | None = None) -> None:
     to_hear = [i for i, item in enumerate(items) if not is_for_training(item) and 3 < item.seconds < 6][:4]
 
     trainer = Trainer(options.device, options.rate)
-    step = trainer.resume(folder / "vocoder.pt")
-    log = LossLog(options.work / "logs", "vocoder")
-    batches = Crops(sounds, latents, chosen).batches(options.batch, options.frames, seed=options.seed + step)
-    bar = tqdm(total=options.steps, initial=step, desc="vocoder", unit="step")
-    seen: list[dict[str, float]] = []
-    while step < options.steps and not clock.is_over:
-        trainer.set_rate(cosine_rate(step, options.steps, peak=options.rate, warmup=200, floor=0.05))
-        seen.append(trainer.step(next(batches), step, adversarial=step >= options.adversarial_from))
-        step += 1
-        bar.update()
-        if step % options.report == 0 or step == options.steps:
-            means = {name: float(np.mean([row[name] for row in seen if name in row])) for name in seen[-1]}
-            seen = []
-            bar.set_postfix({name: f"{value:.3f}" for name, value in means.items()})
-            log.add(step, **means)
-        if step % options.save_every == 0 or step == options.steps or clock.is_over:
-            trainer.save(folder / "vocoder.pt", step)
-            log.draw()
-            write_copies(trainer.average.module, latents, to_hear, folder / "copies", step)
+    loop = Loop(options, "vocoder", folder / "vocoder.pt", trainer.parts, clock)
+    crops = Crops(sounds, latents, chosen)
+    batches = crops.batches(options.batch, options.frames, seed=options.seed + loop.step)
+
+    def once(step: int) -> dict[str, float]:
+        rate = cosine_rate(step, options.steps, peak=options.rate, warmup=200, floor=0.05)
+        set_rate(rate, trainer.optimiser, trainer.contest.optimiser)
+        return trainer.step(next(batches), step, adversarial=step >= options.adversarial_from)
+
+    def listen(step: int) -> None:
+        write_copies(trainer.average.module, latents, to_hear, folder / "copies", step)
+
+    loop.run(once, after_save=listen)
 
 
 class Trainer:
@@ -140,29 +125,13 @@ class Trainer:
         self.optimiser = torch.optim.AdamW(
             self.model.parameters(), lr=rate, betas=(0.8, 0.99), weight_decay=1e-4
         )
-        self._parts: dict[str, Any] = {
+        self.parts: dict[str, Stateful] = {
             "model": self.model,
             "average": self.average,
             "judges": self.contest.judges,
             "optimiser": self.optimiser,
             "judge_optimiser": self.contest.optimiser,
         }
-
-    def resume(self, path: Path) -> int:
-        """The step to go on from: 0 where there is no checkpoint yet."""
-        state = load_checkpoint(path)
-        if state is None:
-            return 0
-        for name, part in self._parts.items():
-            part.load_state_dict(state[name])
-        return int(state["step"])
-
-    def save(self, path: Path, step: int) -> None:
-        save_checkpoint(path, {"step": step, **{n: p.state_dict() for n, p in self._parts.items()}})
-
-    def set_rate(self, rate: float) -> None:
-        for group in (*self.optimiser.param_groups, *self.contest.optimiser.param_groups):
-            group["lr"] = rate
 
     def step(self, batch: Batch, step: int, *, adversarial: bool) -> dict[str, float]:
         """Update all weights once and return what to report."""
