@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from comps.gptsovits.ear import SILENCE, UNHEARD, WORST, Ear
+from comps.gptsovits.ear import SILENCE, STRAY, UNHEARD, WORST, Ear
 
 # Token t is heard in class t alone; symbol s is of class s, and 7, a mark, makes no sound.
 N = 7
@@ -24,7 +24,14 @@ def spoken(phonemes: list[int], n: int = 2) -> list[int]:
 
 def test_tokens_that_say_their_phonemes_fit_perfectly() -> None:
     assert EAR.fit(spoken([1, 2, 3, 4, 5, 6]), TEXT) == 0.0
-    assert EAR.fit([0, 0, 1, 2, 2, 2, 0, 3, 4, 0, 0, 5, 6, 0], TEXT) == 0.0  # with pauses, and unevenly
+    marked = [1, 2, MARK, 3, 4, MARK, 5, 6, MARK]
+    assert EAR.fit([0, 0, 1, 2, 2, 2, 0, 3, 4, 0, 0, 5, 6, 0], marked) == 0.0  # with pauses, and unevenly
+
+
+def test_the_longer_a_pause_that_no_mark_explains_the_worse_it_fits() -> None:
+    fits = [EAR.fit(spoken([1, 2, 3]) + [0] * n + spoken([4, 5, 6]), TEXT) for n in range(6)]
+    assert fits == sorted(fits, reverse=True)
+    assert fits[1] == pytest.approx(STRAY / 13)
 
 
 def test_the_more_is_left_out_the_worse_it_fits() -> None:
@@ -59,18 +66,25 @@ def cheapest(misfit: NDArray[np.float32], phonemes: tuple[int, ...]) -> float:
                 # Every phoneme that is heard is heard once, in one piece: a pause within it would be two.
                 if path == list(range(n_heard)):
                     row = [SILENCE if p < 0 else phonemes[heard[p]] for p in places]
-                    best = max(best, cost + float(sum(misfit[t, c] for t, c in enumerate(row))))
+                    # There are no marks: all pauses between phonemes are stray.
+                    said = [t for t, place in enumerate(places) if place >= 0]
+                    n_stray = sum(place < 0 for place in places[said[0] : said[-1]])
+                    fit = float(sum(misfit[t, c] for t, c in enumerate(row)))
+                    best = max(best, fit + cost + float(STRAY) * n_stray)
     return best / n
 
 
+@pytest.mark.parametrize(("n_tokens", "n_phonemes"), [(5, 3), (3, 5)])
 @pytest.mark.parametrize("seed", range(8))
-def test_no_other_way_of_laying_phonemes_along_tokens_fits_better(seed: int) -> None:
+def test_no_other_way_of_laying_phonemes_along_tokens_fits_better(
+    seed: int, n_tokens: int, n_phonemes: int
+) -> None:
     random = np.random.default_rng(seed)
     sounds = random.normal(0, 2, (5, 4)).astype(np.float32)
     ear = Ear(sounds, np.arange(4))
-    tokens, phonemes = random.integers(0, 5, 5), random.integers(1, 4, 3)
+    tokens, phonemes = random.integers(0, 5, n_tokens), random.integers(1, 4, n_phonemes)
     misfit = np.maximum(sounds - sounds.max(1, keepdims=True), WORST)[tokens]
-    expected = cheapest(misfit, tuple(phonemes.tolist()))
+    expected = max(WORST, cheapest(misfit, tuple(phonemes.tolist())))
     assert ear.fit(tokens.tolist(), phonemes.tolist()) == pytest.approx(expected, abs=1e-5)
 
 

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 SILENCE = 0  # the class of pauses, and of punctuation
 WORST = -8.0  # nats: no single token counts for more
-UNHEARD = np.float32(-4.0)  # nats for a phoneme without a token: fast speech has some, a skipped word many
+UNHEARD = np.float32(WORST)  # for a phoneme without a token: fast speech has some, a skipped word many
+STRAY = np.float32(-1.0)  # for a token of a pause where the text has no mark: a hesitation
 _NEVER = np.float32(-1e30)
 CLEAR = -0.2  # a tenth of what the bundled model says fits better at once
 MOST_RETRIES = 20
@@ -50,12 +51,13 @@ class Ear:
     def fit(self, tokens: Sequence[int], phonemes: Sequence[int]) -> float:
         """How well tokens say phonemes (ids of the inventory): mean nats a token, from 0 down to `WORST`.
 
-        Phonemes come in order, with or without a pause between any two; passing one over costs `UNHEARD`.
+        Phonemes come in order, with or without a pause between any two; passing one over costs `UNHEARD`, and
+        each token of a pause that no mark explains `STRAY`.
         """
-        chain = self._chain(phonemes)
+        chain, dues = self._chain(phonemes)
         if not len(tokens) or len(chain) == 1:
             return WORST
-        emission = self._misfit[np.asarray(tokens, np.int64)][:, chain]  # [T, S]
+        emission = self._misfit[np.asarray(tokens, np.int64)][:, chain] + dues  # [T, S]
         # Pauses have the even places, phonemes the odd ones. `passed[k]`: to begin with phoneme k.
         passed = UNHEARD * np.arange(len(chain) // 2, dtype=np.float32)
         best = np.full(len(chain), _NEVER, np.float32)
@@ -71,10 +73,12 @@ class Ear:
         ends = best[1::2] + passed[::-1]
         return max(WORST, max(float(ends.max()), float(best[-1])) / len(tokens))
 
-    def _chain(self, phonemes: Sequence[int]) -> NDArray[np.int64]:
-        """Classes in a row: pause, phoneme, pause, ..., phoneme, pause."""
+    def _chain(self, phonemes: Sequence[int]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Classes in a row, pause, phoneme, pause, ..., phoneme, pause, and what a token of each costs."""
         classes = self._classes[np.asarray(phonemes, np.int64)]
-        spoken = classes[classes != SILENCE]
-        chain = np.full(2 * len(spoken) + 1, SILENCE, np.int64)
-        chain[1::2] = spoken
-        return chain
+        places = np.flatnonzero(classes != SILENCE)
+        chain = np.full(2 * len(places) + 1, SILENCE, np.int64)
+        chain[1::2] = classes[places]
+        dues = np.zeros(len(chain), np.float32)
+        dues[2:-1:2] = np.where(np.diff(places) == 1, STRAY, 0.0)  # the ends may be silent
+        return chain, dues
