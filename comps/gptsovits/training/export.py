@@ -17,13 +17,14 @@ from comps.gptsovits.checkpoints.own import save_model
 from comps.gptsovits.ear import CLEAR, RETRIES
 from comps.gptsovits.networks.t2s import T2SConfig
 from comps.gptsovits.networks.vits.decoder import VitsDecoder
+from comps.gptsovits.training.character import mean_style, stand_out
 from comps.gptsovits.training.codebook import load_tokens
 from comps.gptsovits.training.hearing import classes_of_symbols, sounds_of_tokens
 from comps.gptsovits.training.joint import joined_halves
 from comps.gptsovits.training.labels import load_alignments
 from comps.gptsovits.training.progress import load_checkpoint, stage_parser
-from comps.gptsovits.training.sizes import CALM, HOP_LENGTH, LATENT_CHANNELS, N_FFT, SAMPLE_RATE
-from comps.gptsovits.training.split import train_items
+from comps.gptsovits.training.sizes import CALM, CHARACTER, HOP_LENGTH, LATENT_CHANNELS, N_FFT, SAMPLE_RATE
+from comps.gptsovits.training.split import Item, train_items
 
 LICENCE = "Apache-2.0"
 DATA = "synthetic English speech made with Kokoro-82M (Apache-2.0) from sentences of WordNet 3.0"
@@ -35,12 +36,19 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--calm", type=float, default=CALM, help="the prior's deviations are multiplied by it"
     )
+    parser.add_argument(
+        "--character", type=float, default=CHARACTER, help="how much more voices stand out from their mean"
+    )
     options = parser.parse_args(arguments)
-    export(options.work, options.output, corpus=options.corpus, calm=options.calm)
+    export(
+        options.work, options.output, corpus=options.corpus, calm=options.calm, character=options.character
+    )
     print(f"{options.output}: {options.output.stat().st_size / 1e6:.1f} MB")
 
 
-def export(work: Path, output: Path, *, corpus: Path, calm: float = CALM) -> None:
+def export(
+    work: Path, output: Path, *, corpus: Path, calm: float = CALM, character: float = CHARACTER
+) -> None:
     """Write the model of a training folder and its corpus.
 
     Raises FileNotFoundError naming a stage that has not run.
@@ -50,6 +58,8 @@ def export(work: Path, output: Path, *, corpus: Path, calm: float = CALM) -> Non
     assert bias is not None
     with torch.no_grad():
         bias[LATENT_CHANNELS:] += math.log(calm)  # mean first, then log-deviation
+    items = train_items(corpus)
+    stand_out(decoder, mean_style(decoder, items), character)
     config_file, weights_file = work / "t2s" / "config.json", work / "t2s" / "model.safetensors"
     t2s_config = T2SConfig(**json.loads(config_file.read_text("utf-8")))
     content_config = json.loads((work / "content" / "config.json").read_text("utf-8"))
@@ -69,13 +79,14 @@ def export(work: Path, output: Path, *, corpus: Path, calm: float = CALM) -> Non
         "t2s": load_file(weights_file),
         "decoder": decoder.state_dict(),
         "content": load_file(work / "content" / "model.safetensors"),
-        "ear": _ear(work, corpus, n_bins=t2s_config.end_token),
+        "ear": _ear(work, items, n_bins=t2s_config.end_token),
     }
     provenance = {
         "data": DATA,
         "licence": LICENCE,
         "steps": decoder_steps | _t2s_steps(work),
         "calm": calm,
+        "character": character,
     }
     save_model(
         output,
@@ -85,8 +96,8 @@ def export(work: Path, output: Path, *, corpus: Path, calm: float = CALM) -> Non
     )
 
 
-def _ear(work: Path, corpus: Path, *, n_bins: int) -> dict[str, Tensor]:
-    items, tokens = train_items(corpus), load_tokens(work / "tokens.npz")
+def _ear(work: Path, items: list[Item], *, n_bins: int) -> dict[str, Tensor]:
+    tokens = load_tokens(work / "tokens.npz")
     alignments = load_alignments(work / "alignment.npz", items)
     sounds = sounds_of_tokens([tokens[item.file] for item in items], alignments, n_bins)
     return {"sounds": torch.from_numpy(sounds), "classes": torch.from_numpy(classes_of_symbols())}

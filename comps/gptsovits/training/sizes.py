@@ -14,6 +14,9 @@ STYLE_DIM = 192
 # strength, one of an hour mumbles. The model card has figures.
 CALM = 0.1
 
+# What sets a style apart from the mean style is multiplied by it (character.py).
+CHARACTER = 1.2
+
 VOCODER = VocosConfig(
     in_channels=LATENT_CHANNELS,
     channels=256,
