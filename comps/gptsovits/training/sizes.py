@@ -15,7 +15,7 @@ STYLE_DIM = 192
 CALM = 0.1
 
 # What sets a style apart from the mean style is multiplied by it (character.py).
-CHARACTER = 1.2
+CHARACTER = 1.35
 
 VOCODER = VocosConfig(
     in_channels=LATENT_CHANNELS,
