@@ -170,20 +170,19 @@ struct EncoderBlock {
 };
 
 // x [n][C] through all blocks, in place.
-template <class E, class Run>
-void through_encoder(const EncoderBlock* blocks, int n_blocks, float* x, long n, const Run& run) {
+template <class E>
+void through_encoder(const EncoderBlock* blocks, int n_blocks, float* x, long n, const Together& run) {
     static thread_local Rows<E> active, wide;
     static thread_local std::vector<float> space;
     const int C = blocks[0].channels, hidden = static_cast<int>(rounded_up(blocks[0].hidden, LANES));
-    constexpr long PART = 64;
     if (static_cast<long>(space.size()) < 4 * n * C) space.resize(4 * n * C);
     float *const heads = space.data(), *const summed = heads + 3 * n * C;
     active.fit(n, C), wide.fit(n, hidden);
     E *const rows = active.row(0), *const within = wide.row(0);
     for (long i = 0; i < n * C; i += LANES) keep(rows + i, load(x + i));
     const auto normed = [&](const Norm& norm) {
-        run(static_cast<int>((n + PART - 1) / PART), [&](int part) {
-            for (long t = part * PART; t < std::min(n, (part + 1) * PART); t++)
+        in_tiles(n, run, [&](long first, long some) {
+            for (long t = first; t < first + some; t++)
                 normalise(summed + t * C, C, norm, [&](int c, floats y) {
                     store(x + t * C + c, y);
                     keep(rows + t * C + c, y);

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from comps.gptsovits.native.convs import compile_convs
 from comps.gptsovits.native.decoders import DecoderLibrary
 from comps.gptsovits.native.library import LANES, NormView
-from comps.gptsovits.native.taps import ConvView, Taps, bias_of
+from comps.gptsovits.native.taps import ConvView, Taps, bias_of, norm_view
 from comps.gptsovits.networks.layers.attention import Attention, RelativePositions
 from comps.gptsovits.networks.layers.encoder import Encoder, EncoderBlock
 from comps.gptsovits.networks.semantic.prior import SemanticPrior
@@ -138,7 +138,7 @@ class _Block(nn.Module):
     def view(self) -> EncoderBlockView:
         """Valid while this lives."""
         convs = (self.qkv, self.mix, self.expand, self.contract)
-        norms = (NormView(norm.weight.data_ptr(), norm.bias.data_ptr()) for norm in (self.norm1, self.norm2))
+        norms = norm_view(self.norm1), norm_view(self.norm2)
         near = self.near.keys.data_ptr(), self.near.values.data_ptr()
         return EncoderBlockView(*(conv.view for conv in convs), *norms, *near, *self._sizes)
 

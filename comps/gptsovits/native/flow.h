@@ -16,8 +16,6 @@ struct Coupling {
     int32_t half;                // of the latent channels
 };
 
-constexpr int WAVE_TILE = 48;  // rows
-
 inline floats sigmoid(floats x) {  // by the side of it that does not overflow
     const floats e = exponential(x < 0.0f ? x : -x);
     return (x < 0.0f ? e : splat(1.0f)) / (1.0f + e);
@@ -49,11 +47,10 @@ void couple(
     for (int i = 0; i < coupling.n_layers; i++) {
         const WaveLayer& layer = coupling.layers[i];
         const bool is_last = i == coupling.n_layers - 1;
-        together(static_cast<int>((n + WAVE_TILE - 1) / WAVE_TILE), [&](int tile) {
+        in_tiles(n, together, [&](long row, long rows) {
             static thread_local std::vector<float> hidden;
             static thread_local std::vector<E> gated;
-            hidden.resize(WAVE_TILE * 2 * C), gated.resize(WAVE_TILE * C);
-            const long row = static_cast<long>(tile) * WAVE_TILE, rows = std::min<long>(WAVE_TILE, n - row);
+            hidden.resize(TILE * 2 * C), gated.resize(TILE * C);
             Output<E> made;
             made.stride = 2 * C;
             made.raw = hidden.data();

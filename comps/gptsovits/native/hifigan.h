@@ -43,7 +43,7 @@ struct Scratch {
     Rows<E> active, hidden, inner;
 };
 
-int reach_of(const Conv& conv) { return (conv.n_taps - 1) * conv.dilation / 2; }
+inline int reach_of(const Conv& conv) { return (conv.n_taps - 1) * conv.dilation / 2; }
 
 // Rows first ... last - 1 of a stage's output; `out` is of row 0.
 template <class E, class Run>

@@ -37,6 +37,17 @@ struct Alone {
     long rows_of_part(long n, int, long) const { return n; }
 };
 
+constexpr int TILE = 48;  // rows that stay in the nearest caches, with what becomes of them
+
+// `work(row, rows)` for tiles of n rows.
+template <class Work>
+void in_tiles(long n, const Together& together, const Work& work) {
+    together(static_cast<int>((n + TILE - 1) / TILE), [&](int tile) {
+        const long row = static_cast<long>(tile) * TILE;
+        work(row, std::min<long>(TILE, n - row));
+    });
+}
+
 // With as many threads as are asked for, or this one alone while others are at work.
 template <class F>
 void with_threads(int n_threads, const F& work) {

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from comps.gptsovits.native.library import LANES
+from comps.gptsovits.native.library import LANES, NormView
 from comps.gptsovits.native.packing import ALIGNMENT, round_up
 
 # Vectors in a block of outputs, the best first: two need the fewest loads for as many products.
@@ -85,6 +85,11 @@ def same_length(conv: nn.Module, dtype: torch.dtype, widest: int) -> Taps:
     assert isinstance(conv.padding, tuple)
     first, dilation = -conv.padding[0], conv.dilation[0]
     return Taps(conv.weight, conv.bias, dtype, first=first, dilation=dilation, widest=widest)
+
+
+def norm_view(norm: nn.LayerNorm) -> NormView:
+    """Valid while the norm lives."""
+    return NormView(norm.weight.data_ptr(), norm.bias.data_ptr())
 
 
 def bias_of(conv: nn.Conv1d) -> Tensor:

@@ -17,7 +17,6 @@ struct Block {
     int32_t channels, n_taps;
 };
 
-constexpr int TILE = 48;  // rows
 
 // x times the normal distribution's share below it. The error function is Abramowitz and Stegun's 7.1.26, good to
 // 2e-7.
@@ -42,15 +41,6 @@ void normed_row(const Block& block, const float* x, long row, long n, float* mix
         store(mixed + c, y);
     }
     normalise(mixed, C, block.norm, [&](int c, floats y) { keep(out + c, y); });
-}
-
-// `work(row, rows)` for tiles of n rows.
-template <class Work>
-void in_tiles(long n, const Together& together, const Work& work) {
-    together(static_cast<int>((n + TILE - 1) / TILE), [&](int tile) {
-        const long row = static_cast<long>(tile) * TILE;
-        work(row, std::min<long>(TILE, n - row));
-    });
 }
 
 // x [n][C] through all blocks, in place.

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from comps.gptsovits.native.decoders import DecoderLibrary
 from comps.gptsovits.native.library import LANES, NormView
 from comps.gptsovits.native.packing import round_up
-from comps.gptsovits.native.taps import ConvView, Taps, same_length
+from comps.gptsovits.native.taps import ConvView, Taps, norm_view, same_length
 from comps.gptsovits.networks.vocoders.margins import Margins
 from comps.gptsovits.networks.vocoders.vocos import (
     MAX_LOG_MAGNITUDE,
@@ -75,8 +75,6 @@ def suits_vocos(vocoder: Vocos, dtype: torch.dtype, library: DecoderLibrary) -> 
 class _Part(nn.Module):
     depthwise: Tensor
     bias: Tensor
-    norm_weight: Tensor
-    norm_bias: Tensor
 
     def __init__(self, block: ConvNeXtBlock, dtype: torch.dtype, widest: int) -> None:
         super().__init__()
@@ -85,19 +83,17 @@ class _Part(nn.Module):
         for name, value in (
             ("depthwise", block.depthwise.weight[:, 0].T),  # [taps, C]
             ("bias", block.depthwise.bias),
-            ("norm_weight", block.norm.weight),
-            ("norm_bias", block.norm.bias),
         ):
             self.register_buffer(name, value.detach().float().contiguous())
+        self.norm = block.norm
         self.widen = _linear(block.widen.weight, block.widen.bias, dtype, widest)
         self.narrow = _linear(block.narrow.weight * scale[:, None], block.narrow.bias * scale, dtype, widest)
 
     def view(self) -> BlockView:
         """Valid while this lives."""
         n_taps, channels = self.depthwise.shape
-        norm = NormView(self.norm_weight.data_ptr(), self.norm_bias.data_ptr())
-        own = self.depthwise.data_ptr(), self.bias.data_ptr()
-        return BlockView(*own, norm, self.widen.view, self.narrow.view, channels, n_taps)
+        own = self.depthwise.data_ptr(), self.bias.data_ptr(), norm_view(self.norm)
+        return BlockView(*own, self.widen.view, self.narrow.view, channels, n_taps)
 
 
 def _linear(weight: Tensor, bias: Tensor, dtype: torch.dtype, widest: int) -> Taps:
@@ -161,10 +157,10 @@ class CompiledVocos(AnyVocos):
         view = VocosView(
             self._in.view,
             self._frame_blocks,
-            _norm_view(self.frame_norm),
+            norm_view(self.frame_norm),
             self._up.view,
             self._window_blocks,
-            _norm_view(self.window_norm),
+            norm_view(self.window_norm),
             self._spectrum.view,
             self._inverse.view,
             self._shares.data_ptr(),
@@ -176,10 +172,6 @@ class CompiledVocos(AnyVocos):
         n_threads = self.n_threads or torch.get_num_threads()
         self._library.vocos(ctypes.byref(view), frames.data_ptr(), n_threads, samples.data_ptr())
         return samples
-
-
-def _norm_view(norm: nn.LayerNorm) -> NormView:
-    return NormView(norm.weight.data_ptr(), norm.bias.data_ptr())
 
 
 def _spread(x: Tensor, n: int, padded: int) -> Tensor:
