@@ -97,3 +97,10 @@ def test_pieces_shorter_than_their_overlap_are_refused() -> None:
         overlap_add([torch.ones(50), torch.ones(20)], overlap=30)
     with pytest.raises(ValueError, match="nothing"):
         overlap_add([], overlap=30)
+
+
+def test_filters_that_inference_asked_for_first_are_good_for_training() -> None:
+    mel_filters.cache_clear()
+    with torch.inference_mode():
+        filters = mel_filters(16_000, 256, 20)
+    assert not filters.is_inference()

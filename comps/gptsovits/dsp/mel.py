@@ -49,7 +49,8 @@ def mel_filters(rate: int, n_fft: int, n_mels: int) -> Tensor:
     falling = (high - bins) / (high - centre)
     # Rounded to float32 before the areas are made equal, as in librosa: equal to the last bit.
     triangles = np.clip(np.minimum(rising, falling), 0.0, None).astype(np.float32)  # [n_mels, K]
-    return torch.from_numpy(triangles * (2.0 / (high - low))).float()
+    with torch.inference_mode(False):  # kept for whoever comes, training too
+        return torch.from_numpy(triangles * (2.0 / (high - low))).float()
 
 
 # Slaney's scale: 15 mels up to the knee at 1 kHz, then 27 mels for each factor of 6.4.
