@@ -11,7 +11,7 @@ from comps.gptsovits.devices import Precision, computes_bfloat16_well
 from comps.gptsovits.engine.packing import pack_decoder
 from comps.gptsovits.engine.synthesis import vits_parts
 from comps.gptsovits.engine.windows import WHOLE_WINDOW_SECONDS, WINDOW_SECONDS, sounded
-from comps.gptsovits.networks.vits.decoder import VitsDecoder
+from comps.gptsovits.networks.vits.decoder import VitsConfig, VitsDecoder
 from comps.gptsovits.networks.vocoders.hifigan import HifiGan, HifiGanConfig
 from comps.gptsovits.networks.vocoders.packed import PackedHifiGan
 from tests.engine.small import DECODER_CONFIG, N_BINS, SAMPLE_RATE
@@ -145,19 +145,26 @@ def test_residual_sums_in_float32_bring_half_precision_nearer() -> None:
     assert (compiled(x, style) - expected).norm() < 0.8 * (stock(x, style) - expected).norm()
 
 
+def packed_vocoders(
+    config: VitsConfig, precision: Precision, monkeypatch: pytest.MonkeyPatch
+) -> list[type[object]]:
+    """Of a decoder that is packed, of one that is to be without compiled code, and of one that finds none."""
+
+    def packed(**options: bool) -> type[object]:
+        decoder = VitsDecoder(config).eval()
+        pack_decoder(decoder, precision, **options)
+        return type(decoder.vocoder)
+
+    kinds = [packed(), packed(compiled=False)]
+    monkeypatch.setattr(native, "load_decoder_library", lambda: None)
+    return [*kinds, packed()]
+
+
 def test_a_decoder_is_packed_with_compiled_code_where_there_is_some(monkeypatch: pytest.MonkeyPatch) -> None:
     dtype = torch.bfloat16 if computes_bfloat16_well() else torch.float32
     vocoder_or_skip(HifiGan(DECODER_CONFIG.vocoder), dtype)
-
-    def packed(**options: bool) -> object:
-        decoder = VitsDecoder(DECODER_CONFIG).eval()
-        pack_decoder(decoder, Precision.AUTO, **options)
-        return decoder.vocoder
-
-    assert isinstance(packed(), native.CompiledHifiGan)
-    assert isinstance(packed(compiled=False), PackedHifiGan)
-    monkeypatch.setattr(native, "load_decoder_library", lambda: None)
-    assert isinstance(packed(), PackedHifiGan)
+    kinds = packed_vocoders(DECODER_CONFIG, Precision.AUTO, monkeypatch)
+    assert kinds == [native.CompiledHifiGan, PackedHifiGan, PackedHifiGan]
 
 
 def test_what_it_holds_is_counted_as_weights_are() -> None:

@@ -8,11 +8,9 @@ from torch import Tensor
 
 from comps.gptsovits import native
 from comps.gptsovits.devices import Precision
-from comps.gptsovits.engine.packing import pack_decoder
-from comps.gptsovits.networks.vits.decoder import VitsDecoder
 from comps.gptsovits.networks.vocoders.vocos import Vocos, VocosConfig
 from tests.engine.small import DECODER_CONFIG
-from tests.native.test_hifigan import ERRORS, decibels
+from tests.native.test_hifigan import ERRORS, decibels, packed_vocoders
 
 N_FRAMES = 90
 # As the bundled model's, and one whose windows reach past whole steps of another rate.
@@ -94,15 +92,8 @@ def test_a_decoder_is_packed_with_compiled_code_where_there_is_some(monkeypatch:
     compiled_or_skip(network(plain), torch.float32)
     config = replace(DECODER_CONFIG, vocoder=replace(plain, in_channels=DECODER_CONFIG.prior.latent_channels))
 
-    def packed(**options: bool) -> object:
-        decoder = VitsDecoder(config).eval()
-        pack_decoder(decoder, Precision.EXACT, **options)
-        return decoder.vocoder
-
-    assert isinstance(packed(), native.CompiledVocos)
-    assert isinstance(packed(compiled=False), Vocos)
-    monkeypatch.setattr(native, "load_decoder_library", lambda: None)
-    assert isinstance(packed(), Vocos)
+    kinds = packed_vocoders(config, Precision.EXACT, monkeypatch)
+    assert kinds == [native.CompiledVocos, Vocos, Vocos]
 
 
 def test_widths_that_fill_no_vectors_are_left_to_torch() -> None:

@@ -8,7 +8,7 @@ namespace {
 
 // x [n][n_in] and zeros around it, convolved to y [n_out][...].
 template <class E>
-void one_layer(const Conv& conv, const float* x, long n, long n_out, int n_threads, float* y) {
+void one_layer(const Conv& conv, const float* x, long n, long n_out, const Together& together, float* y) {
     static thread_local Rows<E> rows;
     rows.fit(n, static_cast<int>(rounded_up(conv.n_in, LANES)));
     for (long t = 0; t < n; t++) {
@@ -21,7 +21,19 @@ void one_layer(const Conv& conv, const float* x, long n, long n_out, int n_threa
     Output<E> made;
     made.stride = long(conv.n_blocks) * conv.width * LANES;
     made.raw = y;
-    convolve(conv, rows.row(0), rows.channels(), 0, n_out, made, Together{n_threads});
+    convolve(conv, rows.row(0), rows.channels(), 0, n_out, made, together);
+}
+
+// With products of the type that is asked for, if this processor has them.
+template <class Work>
+void in_type(bool is_bfloat16, int n_threads, const Work& work) {
+    with_threads(n_threads, [&](int n_free) {
+        const Together together{n_free};
+#if HAS_BFLOAT16
+        if (is_bfloat16) return work.template operator()<bf16>(together);
+#endif
+        work.template operator()<float>(together);
+    });
 }
 
 }  // namespace
@@ -35,45 +47,31 @@ int32_t has_bfloat16() { return HAS_BFLOAT16; }
 
 // frames [n_channels][n_frames] -> samples [n_samples rounded up to 16], before the last tanh.
 void hifigan_run(const HifiGan* net, const float* frames, int32_t n_threads, float* samples) {
-    with_threads(n_threads, [&](int n) {
-#if HAS_BFLOAT16
-        if (net->is_bfloat16) return vocode<bf16>(*net, frames, n, samples);
-#endif
-        vocode<float>(*net, frames, n, samples);
+    in_type(net->is_bfloat16, n_threads, [&]<class E>(const Together& together) {
+        vocode<E>(*net, frames, together, samples);
     });
 }
 
 // x [n][n_in] -> y [n_out][outputs rounded up to whole blocks]. No tap looks further than PAD rows beyond x.
 void convolution_run(
     const Conv* conv, int32_t is_bfloat16, const float* x, int64_t n, int64_t n_out, int32_t n_threads, float* y) {
-    with_threads(n_threads, [&](int n_free) {
-#if HAS_BFLOAT16
-        if (is_bfloat16) return one_layer<bf16>(*conv, x, n, n_out, n_free, y);
-#endif
-        one_layer<float>(*conv, x, n, n_out, n_free, y);
+    in_type(is_bfloat16, n_threads, [&]<class E>(const Together& together) {
+        one_layer<E>(*conv, x, n, n_out, together, y);
     });
 }
 
 // frames [n_channels][n_frames] -> samples [n_samples], within -1 ... 1.
 void vocos_run(const Vocos* net, const float* frames, int32_t n_threads, float* samples) {
-    with_threads(n_threads, [&](int n_free) {
-        const Together together{n_free};
-#if HAS_BFLOAT16
-        if (net->is_bfloat16) return speak<bf16>(*net, frames, together, samples);
-#endif
-        speak<float>(*net, frames, together, samples);
+    in_type(net->is_bfloat16, n_threads, [&]<class E>(const Together& together) {
+        speak<E>(*net, frames, together, samples);
     });
 }
 
 // x [n][channels] through a prior's encoder, in place.
 void encoder_run(
     const EncoderBlock* blocks, int32_t n_blocks, int32_t is_bfloat16, float* x, int64_t n, int32_t n_threads) {
-    with_threads(n_threads, [&](int n_free) {
-        const Together together{n_free};
-#if HAS_BFLOAT16
-        if (is_bfloat16) return through_encoder<bf16>(blocks, n_blocks, x, n, together);
-#endif
-        through_encoder<float>(blocks, n_blocks, x, n, together);
+    in_type(is_bfloat16, n_threads, [&]<class E>(const Together& together) {
+        through_encoder<E>(blocks, n_blocks, x, n, together);
     });
 }
 
@@ -87,12 +85,8 @@ void attention_run(const Attention* heads, int32_t n_threads, float* out) {
 // z [n_channels][n] through the inverse flow, in place.
 void flow_run(
     const Coupling* couplings, int32_t n_couplings, int32_t is_bfloat16, float* z, int64_t n, int32_t n_threads) {
-    with_threads(n_threads, [&](int n_free) {
-        const Together together{n_free};
-#if HAS_BFLOAT16
-        if (is_bfloat16) return through_flow<bf16>(couplings, n_couplings, z, n, together);
-#endif
-        through_flow<float>(couplings, n_couplings, z, n, together);
+    in_type(is_bfloat16, n_threads, [&]<class E>(const Together& together) {
+        through_flow<E>(couplings, n_couplings, z, n, together);
     });
 }
 }

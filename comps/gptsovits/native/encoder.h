@@ -134,15 +134,15 @@ void attend(const Attention& heads, int h, long first, const float* keys, E* out
 }
 
 // All queries; `out` is of the first.
-template <class E, class Run>
-void attend(const Attention& heads, E* out, long out_stride, const Run& run) {
+template <class E>
+void attend(const Attention& heads, E* out, long out_stride, const Together& together) {
     static thread_local std::vector<float> space;
     constexpr long PART = 8 * QUERIES;
     const int H = heads.n_heads, D = heads.dim;
     const long n_padded = rounded_up(heads.n_keys, LANES), n_parts = (heads.n_queries + PART - 1) / PART;
     if (static_cast<long>(space.size()) < H * D * n_padded) space.resize(H * D * n_padded);
     float* const keys = space.data();
-    run(static_cast<int>(n_padded / LANES), [&](int part) {
+    together(static_cast<int>(n_padded / LANES), [&](int part) {
         for (int h = 0; h < H; h++)
             for (int i = 0; i < LANES; i++) {
                 const long j = std::min(long(part) * LANES + i, long(heads.n_keys) - 1);
@@ -151,7 +151,7 @@ void attend(const Attention& heads, E* out, long out_stride, const Run& run) {
                 for (int d = 0; d < D; d++) to[d * LANES] = key[d];
             }
     });
-    run(static_cast<int>(H * n_parts), [&](int unit) {
+    together(static_cast<int>(H * n_parts), [&](int unit) {
         const int h = unit % H;
         const float* own = keys + h * n_padded * D;
         long t = unit / H * PART;
@@ -171,7 +171,7 @@ struct EncoderBlock {
 
 // x [n][C] through all blocks, in place.
 template <class E>
-void through_encoder(const EncoderBlock* blocks, int n_blocks, float* x, long n, const Together& run) {
+void through_encoder(const EncoderBlock* blocks, int n_blocks, float* x, long n, const Together& together) {
     static thread_local Rows<E> active, wide;
     static thread_local std::vector<float> space;
     const int C = blocks[0].channels, hidden = static_cast<int>(rounded_up(blocks[0].hidden, LANES));
@@ -180,8 +180,14 @@ void through_encoder(const EncoderBlock* blocks, int n_blocks, float* x, long n,
     active.fit(n, C), wide.fit(n, hidden);
     E *const rows = active.row(0), *const within = wide.row(0);
     for (long i = 0; i < n * C; i += LANES) keep(rows + i, load(x + i));
-    const auto normed = [&](const Norm& norm) {
-        in_tiles(n, run, [&](long first, long some) {
+    // x = norm(x + what a layer makes of `from`)
+    const auto add = [&](const Conv& layer, const E* from, int width, const Norm& norm) {
+        Output<E> made;
+        made.stride = C;
+        made.residual = x;
+        made.raw = summed;
+        convolve(layer, from, width, 0, n, made, together);
+        in_tiles(n, together, [&](long first, long some) {
             for (long t = first; t < first + some; t++)
                 normalise(summed + t * C, C, norm, [&](int c, floats y) {
                     store(x + t * C + c, y);
@@ -194,7 +200,7 @@ void through_encoder(const EncoderBlock* blocks, int n_blocks, float* x, long n,
         Output<E> made;
         made.stride = 3 * C;
         made.raw = heads;
-        convolve(block.qkv, rows, C, 0, n, made, run);
+        convolve(block.qkv, rows, C, 0, n, made, together);
         Attention attention;
         attention.queries = heads, attention.keys = heads + C, attention.values = heads + 2 * C;
         attention.n_queries = attention.n_keys = n;
@@ -202,23 +208,13 @@ void through_encoder(const EncoderBlock* blocks, int n_blocks, float* x, long n,
         attention.n_heads = block.n_heads, attention.dim = C / block.n_heads;
         attention.window = block.window;
         attention.near_keys = block.near_keys, attention.near_values = block.near_values;
-        attend(attention, rows, C, run);
-        made = Output<E>();
-        made.stride = C;
-        made.residual = x;
-        made.raw = summed;
-        convolve(block.mix, rows, C, 0, n, made, run);
-        normed(block.norm1);
+        attend(attention, rows, C, together);
+        add(block.mix, rows, C, block.norm1);
         made = Output<E>();
         made.stride = hidden;
         made.active = within;
         made.slope = 0.0f;
-        convolve(block.expand, rows, C, 0, n, made, run);
-        made = Output<E>();
-        made.stride = C;
-        made.residual = x;
-        made.raw = summed;
-        convolve(block.contract, within, hidden, 0, n, made, run);
-        normed(block.norm2);
+        convolve(block.expand, rows, C, 0, n, made, together);
+        add(block.contract, within, hidden, block.norm2);
     }
 }

@@ -102,9 +102,8 @@ class CompiledEncoder(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         rows = x.transpose(1, 2).float().clone(memory_format=torch.contiguous_format)  # [B, T, C]
-        lengths = [x.shape[-1]] * len(x) if mask is None else mask.sum(-1).tolist()
         n_threads = self.n_threads or torch.get_num_threads()
-        for row, length in zip(rows, lengths, strict=True):
+        for row, length in zip(rows, _lengths(rows, mask), strict=True):
             n_blocks = len(self._views)
             self._library.encoder(
                 ctypes.byref(self._views), n_blocks, self._is_bfloat16, row.data_ptr(), length, n_threads
@@ -174,11 +173,10 @@ class CompiledAttention(nn.Module):
             rows.transpose(1, 2).contiguous()
             for rows in (self.query(x), self.key(context), self.value(context))
         )
-        n_batch, n_keys, channels = key.shape
-        lengths = [n_keys] * n_batch if context_mask is None else context_mask.sum(-1).tolist()
+        channels = key.shape[-1]
         found = torch.empty_like(query)
         n_threads = self.n_threads or torch.get_num_threads()
-        for i, length in enumerate(lengths):
+        for i, length in enumerate(_lengths(key, context_mask)):
             view = AttentionView(
                 *(part[i].data_ptr() for part in (query, key, value)),
                 *(query.shape[1], length, channels, channels),
@@ -186,3 +184,8 @@ class CompiledAttention(nn.Module):
             )
             self._library.attention(ctypes.byref(view), n_threads, found[i].data_ptr())
         return self.out(found.transpose(1, 2))
+
+
+def _lengths(rows: Tensor, mask: Tensor | None) -> list[int]:
+    """How many of the rows `[B, T, C]` hold data, by a mask `[B, T]` that is True at the beginning."""
+    return [rows.shape[1]] * len(rows) if mask is None else mask.sum(-1).tolist()

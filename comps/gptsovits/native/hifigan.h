@@ -110,10 +110,9 @@ void stage_rows(
 }
 
 template <class E>
-void vocode(const HifiGan& net, const float* frames, int n_threads, float* samples) {
+void vocode(const HifiGan& net, const float* frames, const Together& together, float* samples) {
     static thread_local Rows<E> arrays[2];
     static thread_local Scratch<E> wide;
-    const Together together{n_threads};
     const int padded = (net.n_channels + LANES - 1) / LANES * LANES;
     Rows<E>*in = &arrays[0], *out = &arrays[1];
     in->fit(net.n_frames, padded);
@@ -137,7 +136,7 @@ void vocode(const HifiGan& net, const float* frames, int n_threads, float* sampl
             continue;
         }
         const long n_stretches = (long(stage.n_rows_out) * stage.channels + STRETCH - 1) / STRETCH;
-        const int n = static_cast<int>(rounded_up(n_stretches, n_threads));  // as many for each thread
+        const int n = static_cast<int>(rounded_up(n_stretches, together.n_threads));  // as many for each thread
         const Rows<E>& source = *in;
         together(n, [&](int i) {
             static thread_local Scratch<E> own;
