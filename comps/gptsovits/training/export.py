@@ -18,10 +18,9 @@ from comps.gptsovits.ear import CLEAR, RETRIES
 from comps.gptsovits.networks.t2s import T2SConfig
 from comps.gptsovits.networks.vits.decoder import VitsDecoder
 from comps.gptsovits.training.character import mean_style, stand_out
-from comps.gptsovits.training.codebook import load_tokens
-from comps.gptsovits.training.hearing import classes_of_symbols, sounds_of_tokens
+from comps.gptsovits.training.hearing import heard_in
 from comps.gptsovits.training.joint import joined_halves
-from comps.gptsovits.training.labels import load_alignments
+from comps.gptsovits.training.prefer import preference_file
 from comps.gptsovits.training.progress import load_checkpoint, stage_parser
 from comps.gptsovits.training.sizes import CALM, CHARACTER, HOP_LENGTH, LATENT_CHANNELS, N_FFT, SAMPLE_RATE
 from comps.gptsovits.training.split import Item, train_items
@@ -97,10 +96,8 @@ def export(
 
 
 def _ear(work: Path, items: list[Item], *, n_bins: int) -> dict[str, Tensor]:
-    tokens = load_tokens(work / "tokens.npz")
-    alignments = load_alignments(work / "alignment.npz", items)
-    sounds = sounds_of_tokens([tokens[item.file] for item in items], alignments, n_bins)
-    return {"sounds": torch.from_numpy(sounds), "classes": torch.from_numpy(classes_of_symbols())}
+    sounds, classes = heard_in(work, items, n_bins=n_bins)
+    return {"sounds": torch.from_numpy(sounds), "classes": torch.from_numpy(classes)}
 
 
 def _decoder(work: Path) -> tuple[VitsDecoder, dict[str, int]]:
@@ -112,8 +109,12 @@ def _decoder(work: Path) -> tuple[VitsDecoder, dict[str, int]]:
 
 
 def _t2s_steps(work: Path) -> dict[str, int]:
-    state = load_checkpoint(work / "t2s" / "training.pt")
-    return {"t2s": int(state["step"])} if state is not None else {}
+    if (taught := load_checkpoint(work / "t2s" / "training.pt")) is None:
+        return {}
+    steps = {"t2s": int(taught["step"])}
+    if (preferred := load_checkpoint(preference_file(work / "t2s", steps["t2s"]))) is not None:
+        steps["prefer"] = int(preferred["step"])
+    return steps
 
 
 def _halved(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -3,17 +3,29 @@
 Counted over the aligned utterances of training; nothing is learnt. `export` puts it into the model.
 """
 
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 
 from comps.gptsovits.text.symbols import symbol_table
 from comps.gptsovits.training.alignment import CONSONANTS, PHONES, VOWELS
+from comps.gptsovits.training.codebook import load_tokens
 from comps.gptsovits.training.content import N_CLASSES, class_of
-from comps.gptsovits.training.labels import Alignment
+from comps.gptsovits.training.labels import Alignment, load_alignments
+from comps.gptsovits.training.split import Item
 from comps.gptsovits.training.tokenizer import TOKEN_CENTRE, TOKEN_SAMPLES
 
 STRESSES = (0, 1, 2)
 SMOOTHING = 0.05  # counts that every class has of every token
+
+
+def heard_in(work: Path, items: list[Item], *, n_bins: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """What an `Ear` is made of, counted over aligned utterances of a work folder: sounds and classes."""
+    tokens = load_tokens(work / "tokens.npz")
+    alignments = load_alignments(work / "alignment.npz", items)
+    sounds = sounds_of_tokens([tokens[item.file] for item in items], alignments, n_bins)
+    return sounds, classes_of_symbols()
 
 
 def sounds_of_tokens(

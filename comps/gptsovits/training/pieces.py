@@ -59,6 +59,7 @@ class TokenUtterance:
         factor: float,
     ) -> None:
         table = symbol_table("v2")
+        self.n_speech = n_speech
         centres = (np.arange(n_speech) * TOKEN_SAMPLES + float(TOKEN_CENTRE)) * factor
         states = alignment.states[alignment.frames_at(centres)]
         self._tokens, self._tail = tokens[:n_speech], tokens[n_speech:]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+WORDNET = Path("/usr/share/wordnet")
 MIN_WORDS, MAX_WORDS = 3, 24
 _EXAMPLE = re.compile(r'"([^"]+)"')
 _PIECES = re.compile(r"[A-Za-z]+(?:'[A-Za-z]+)*|[,;.!?]")

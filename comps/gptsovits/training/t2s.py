@@ -9,6 +9,7 @@ on from.
 
 import json
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,10 @@ PROMPT_TAIL_SAMPLES = 9_600  # of silence that inference appends to a reference,
 FACTORS = (0.9, 1.0, 1.12)  # each utterance as three voices and tempos
 BERT_DIM = 16  # English has no BERT features; the layer is there because the layout has it
 GUIDED_HEADS = 2
+GUIDANCE = 0.5  # weight of their loss
+TEMPERATURE = 0.4
+DROPOUT = 0.2
+OWN_TOKENS = 0.25  # mean share of the tokens read that the model made up
 NORMALISER_WEIGHT = 0.01
 IGNORED = -100
 
@@ -58,8 +63,11 @@ class Rows:
     targets: Tensor
     symbol: Tensor
 
+    def to(self, device: str | torch.device) -> "Rows":
+        return Rows(**{name: value.to(device) for name, value in vars(self).items()})
 
-def collate(examples: list[Example], end_token: int, noise: float, rng: np.random.Generator) -> Rows:
+
+def collate(examples: Sequence[Example], end_token: int, noise: float, rng: np.random.Generator) -> Rows:
     """Examples padded to one size; of the tokens that are read, a share `noise` is replaced."""
     p = max(len(e.phonemes) for e in examples)
     s = max(len(e.tokens) for e in examples)
@@ -117,6 +125,11 @@ def with_dropout(model: T2S, share: float) -> None:
     ]
     for layer in (model.phoneme_embedding, model.token_embedding, *branches):
         layer.register_forward_hook(drop)
+
+
+def guided_layers(n_layers: int) -> tuple[int, ...]:
+    """The two layers, of so many, whose heads are told where to look."""
+    return n_layers // 2, min(n_layers // 2 + 1, n_layers - 1)
 
 
 def guided_forward(model: T2S, rows: Rows, guided: tuple[int, ...]) -> tuple[Tensor, Tensor]:
@@ -244,17 +257,20 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--easy-share", type=float, default=0.15, help="share of the steps, from short rows on"
     )
-    parser.add_argument("--guidance", type=float, default=0.5, help="weight of the guided heads' loss")
+    parser.add_argument("--guidance", type=float, default=GUIDANCE, help="weight of the guided heads' loss")
     parser.add_argument(
         "--temperature",
         type=float,
-        default=0.4,
+        default=TEMPERATURE,
         help="built into the saved weights: what sampling at temperature 1 amounts to",
     )
     parser.add_argument("--noise", type=float, default=0.05)
-    parser.add_argument("--dropout", type=float, default=0.2)
+    parser.add_argument("--dropout", type=float, default=DROPOUT)
     parser.add_argument(
-        "--own-tokens", type=float, default=0.25, help="mean share of the tokens read that the model made up"
+        "--own-tokens",
+        type=float,
+        default=OWN_TOKENS,
+        help="mean share of the tokens read that the model made up",
     )
     parser.add_argument("--factors", type=float, nargs="*", default=list(FACTORS))
     options = parser.parse_args(arguments)
@@ -285,7 +301,7 @@ def main(arguments: list[str] | None = None) -> None:
     parts: dict[str, Stateful] = {"model": model, "optimizer": optimizer, "average": average}
     loop = Loop(options, "t2s", folder / "training.pt", parts, clock)
     (folder / "config.json").write_text(json.dumps(asdict(config), indent=1) + "\n", encoding="utf-8")
-    guided = (options.layers // 2, min(options.layers // 2 + 1, options.layers - 1))
+    guided = guided_layers(options.layers)
     pool: list[list[Example]] = []
     rng = np.random.default_rng([options.seed, loop.step])
     warmup = min(200, options.steps // 10 + 1)
@@ -294,8 +310,7 @@ def main(arguments: list[str] | None = None) -> None:
         set_rate(cosine_rate(step, options.steps, peak=options.rate, warmup=warmup), optimizer)
         ease = max(0.0, 1.0 - step / max(1.0, options.easy_share * options.steps))
         examples = batch_of(maker, rng, ease=ease, positions=options.positions, pool=pool)
-        rows = collate(examples, config.end_token, options.noise, rng)
-        rows = Rows(**{name: value.to(device) for name, value in vars(rows).items()})
+        rows = collate(examples, config.end_token, options.noise, rng).to(device)
         with torch.autocast(device.split(":")[0], torch.bfloat16):
             rows = misled(model, rows, options.own_tokens)
             loss, report = loss_of(model, rows, guided, guidance=options.guidance)
