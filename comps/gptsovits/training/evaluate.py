@@ -7,7 +7,8 @@ real-time factor, time to first audio, file sizes.
 
 `--paragraphs` speaks five sentences in one request and compares the voice of the first and the last.
 `--copy-synthesis` leaves T2S out: tokens of real speech through the decoder, styled by another clip of the
-same voice. `--voices` takes references from outside the corpus. Prints a table and one JSON line last.
+same voice. `--recordings` judges the real speech itself, which says what the judges make of the best there
+could be. `--voices` takes references from outside the corpus. Prints a table and one JSON line last.
 """
 
 import argparse
@@ -31,6 +32,7 @@ from comps.gptsovits.training.speaking import (
     copy_all,
     outside_references,
     paragraphs_of,
+    recordings_of,
     references_of,
     sentences_of,
     speak_all,
@@ -112,6 +114,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--paragraphs", action="store_true", help="speak paragraphs of five sentences")
     made.add_argument("--voices", type=Path, help="folder of NAME.wav and NAME.txt: voices of other origin")
     made.add_argument("--copy-synthesis", action="store_true", help="real tokens instead of T2S")
+    made.add_argument("--recordings", action="store_true", help="real speech: the model is not asked")
     made.add_argument("--samples", type=Path, help="folder to write the audio and what was heard to")
     made.add_argument("--picture", type=Path, help="PNG of spectrograms: reference, clone, copy synthesis")
     made.add_argument("--threads", type=int, default=2)
@@ -126,7 +129,9 @@ def main(arguments: list[str] | None = None) -> None:
     torch.set_num_threads(options.threads)
     model = load_model(options.model)
     references = outside_references(options.voices) if options.voices else references_of(options.corpus)
-    if options.copy_synthesis:
+    if options.recordings:
+        spoken = recordings_of(heldout_items(options.corpus), references, options.sentences)
+    elif options.copy_synthesis:
         spoken = copy_all(model, heldout_items(options.corpus), references, options.sentences)
     else:
         given = {name: getattr(options, name) for name in ("top_k", "temperature", "repetition_penalty")}
@@ -148,7 +153,13 @@ def main(arguments: list[str] | None = None) -> None:
     for name, value in figures.items():
         print(f"{name:26s} {value:10.3f}")
     print(
-        json.dumps({"copy_synthesis": options.copy_synthesis, **{k: round(v, 4) for k, v in figures.items()}})
+        json.dumps(
+            {
+                "copy_synthesis": options.copy_synthesis,
+                "recordings": options.recordings,
+                **{k: round(v, 4) for k, v in figures.items()},
+            }
+        )
     )
 
 

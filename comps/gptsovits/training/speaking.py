@@ -114,16 +114,30 @@ async def speak_all(
     return spoken
 
 
+def spread(items: list[Item], references: list[Item], n: int) -> list[Item]:
+    """`n` utterances that are nobody's reference, evenly spread over all of them."""
+    used = {item.file for item in references}
+    fit = [item for item in items if item.file not in used]
+    return [fit[i] for i in np.linspace(0, len(fit) - 1, min(n, len(fit))).astype(int)]
+
+
+def recordings_of(items: list[Item], references: list[Item], n: int) -> list[Spoken]:
+    """Held-out utterances as they were recorded."""
+    found = []
+    for item in spread(items, references, n):
+        samples, rate = soundfile.read(item.path, dtype="float32")
+        found.append(Spoken(item.text, item.speaker, samples, rate, 0.0, 0.0))
+    return found
+
+
 @torch.no_grad()
 def copy_all(model: Model, items: list[Item], references: list[Item], n: int) -> list[Spoken]:
     """Held-out utterances through tokens and decoder, each styled by its voice's reference clip."""
     decoder = model.decoder
     assert isinstance(decoder, VitsDecoder), "copy synthesis is measured for VITS decoders"
     styled_by = {item.speaker: item for item in references}
-    fit = [item for item in items if item.file != styled_by[item.speaker].file]
-    chosen = [fit[i] for i in np.linspace(0, len(fit) - 1, min(n, len(fit))).astype(int)]
     copied = []
-    for k, item in enumerate(tqdm(chosen, desc="copying")):
+    for k, item in enumerate(tqdm(spread(items, references, n), desc="copying")):
         began = time.perf_counter()
         samples, rate = soundfile.read(item.path, dtype="float32")
         at_16k = torch.from_numpy(resample_soxr(samples, from_rate=rate, to_rate=CONTENT_RATE))
