@@ -26,7 +26,7 @@ from comps.gptsovits.training.progress import stage_parser, start
 from comps.gptsovits.training.rows import load_rows, save_rows
 from comps.gptsovits.training.sounds import Sounds, load_sounds
 from comps.gptsovits.training.split import Item, heldout_items, train_items
-from comps.gptsovits.training.tokenizer import TOKEN_CENTRE, TOKEN_SAMPLES, Tokenizer, load_content
+from comps.gptsovits.training.tokenizer import Tokenizer, load_content, token_centres
 
 PLACES = 3  # a phoneme's beginning, middle and end count as classes of their own for the analysis
 
@@ -51,7 +51,7 @@ def token_classes(
     for i, alignment in enumerate(load_alignments(work / "alignment.npz", items)):
         n_samples = int(sounds.starts[i + 1] - sounds.starts[i])
         n_tokens = ((n_samples - 400) // 320 + 1) // 2
-        targets = alignment.targets_at(np.arange(n_tokens) * TOKEN_SAMPLES + float(TOKEN_CENTRE), n_samples)
+        targets = alignment.targets_at(token_centres(n_tokens), n_samples)
         place = np.minimum((targets.place * PLACES).astype(np.int64), PLACES - 1)
         classes.append(targets.classes)
         fine.append(targets.classes * PLACES + np.where(targets.classes == 0, 0, place))

@@ -14,7 +14,7 @@ from comps.gptsovits.training.codebook import load_tokens
 from comps.gptsovits.training.content import N_CLASSES, class_of
 from comps.gptsovits.training.labels import Alignment, load_alignments
 from comps.gptsovits.training.split import Item
-from comps.gptsovits.training.tokenizer import TOKEN_CENTRE, TOKEN_SAMPLES
+from comps.gptsovits.training.tokenizer import token_centres
 
 STRESSES = (0, 1, 2)
 SMOOTHING = 0.05  # counts that every class has of every token
@@ -34,7 +34,7 @@ def sounds_of_tokens(
     """Log-probability [n_bins, N_CLASSES] that a token is heard in each class of phonemes."""
     counts = np.full((n_bins, N_CLASSES), SMOOTHING)
     for row, alignment in zip(tokens, alignments, strict=True):
-        centres = np.arange(len(row)) * TOKEN_SAMPLES + float(TOKEN_CENTRE)
+        centres = token_centres(len(row))
         classes = alignment.targets_at(centres, int(centres[-1]) + 1).classes
         np.add.at(counts, (row, classes), 1.0)
     return np.log(counts / counts.sum(1, keepdims=True)).astype(np.float32)

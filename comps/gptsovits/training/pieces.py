@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from comps.gptsovits.text.symbols import symbol_table
 from comps.gptsovits.training.alignment import is_mark
 from comps.gptsovits.training.labels import Alignment
-from comps.gptsovits.training.tokenizer import TOKEN_CENTRE, TOKEN_SAMPLES
+from comps.gptsovits.training.tokenizer import token_centres
 
 STOP = "."
 # What the front end makes of marks that the inventory lacks.
@@ -60,7 +60,7 @@ class TokenUtterance:
     ) -> None:
         table = symbol_table("v2")
         self.n_speech = n_speech
-        centres = (np.arange(n_speech) * TOKEN_SAMPLES + float(TOKEN_CENTRE)) * factor
+        centres = token_centres(n_speech) * factor
         states = alignment.states[alignment.frames_at(centres)]
         self._tokens, self._tail = tokens[:n_speech], tokens[n_speech:]
         self._mark = alignment.chain.mark[states]

@@ -14,7 +14,12 @@ from comps.gptsovits.networks.semantic.quantizer import SemanticQuantizer
 from comps.gptsovits.training.content import FRAME_SAMPLES, HOP_SAMPLES
 
 TOKEN_SAMPLES = 2 * HOP_SAMPLES  # at 16 kHz: 25 tokens a second
-TOKEN_CENTRE = FRAME_SAMPLES // 2 + HOP_SAMPLES // 2  # of token 0: the middle of its two frames
+_CENTRE = FRAME_SAMPLES // 2 + HOP_SAMPLES // 2  # of token 0: the middle of its two frames
+
+
+def token_centres(n: int) -> NDArray[np.float64]:
+    """Where the middle of each of `n` tokens lies, in samples at 16 kHz."""
+    return np.arange(n, dtype=np.float64) * TOKEN_SAMPLES + _CENTRE
 
 
 def load_content(work: Path) -> ContentEncoder:
