@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -54,6 +54,12 @@ class Voice:
     @property
     def has_prompt(self) -> bool:
         return len(self.prompt_tokens) > 0
+
+    @cached_property
+    def without_prompt(self) -> "Voice":
+        """The same speaker by style alone."""
+        nothing = np.zeros(0, np.int32)
+        return replace(self, prompt_tokens=nothing, prompt_phonemes=nothing, prompt_bert=None)
 
     def to_bytes(self) -> bytes:
         """The voice as safetensors: equal voices give equal bytes."""

@@ -105,3 +105,17 @@ def test_an_unclear_attempt_is_better_than_one_of_another_length() -> None:
     assert Attempt(unclear, [], Fault.UNCLEAR, fit=-0.6).is_tolerable
     assert not Attempt(unclear, [], Fault.UNCLEAR, fit=-5.0).is_tolerable
     assert not Attempt(1.2, [], Fault.TOO_SHORT).is_tolerable
+
+
+def test_a_prompt_after_which_nothing_was_good_is_left_out(model: Model, voices: list[Voice]) -> None:
+    voice = next(voice for voice in voices if voice.has_prompt)
+
+    def heard(own: Voice, fit: float) -> list[list[int]]:
+        ear = Strict([fit], clear=-0.2, retries=4)
+        asyncio.run(said(replace(model, ear=ear), own))
+        return ear.heard
+
+    bad, tolerable, alone = heard(voice, -3.0), heard(voice, -0.9), heard(voice.without_prompt, -3.0)
+    assert len(bad) == 5
+    assert bad[:3] == tolerable[:3] != alone[:3]
+    assert bad[3:] == alone[3:] != tolerable[3:]

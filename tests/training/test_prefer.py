@@ -14,8 +14,10 @@ from comps.gptsovits.training.attempts import Attempt, Task
 from comps.gptsovits.training.pieces import Example
 from comps.gptsovits.training.prefer import (
     LENGTHS,
+    TEMPOS,
     Pair,
     Trainer,
+    disturbed,
     examples_of,
     fits_of,
     log_likelihood,
@@ -122,3 +124,14 @@ def test_a_sharpened_copy_has_logits_that_are_that_much_larger() -> None:
     with torch.no_grad():
         plain, sharp = model(phonemes, None, tokens), sharpened(model, 0.4)(phonemes, None, tokens)
     assert torch.allclose(sharp, plain / 0.4, atol=1e-5)
+
+
+def test_a_strangers_prompt_is_as_its_kin_but_not_the_same() -> None:
+    rng = np.random.default_rng(3)
+    prompt = np.repeat(np.arange(100), 2)
+    for _ in range(20):
+        heard = disturbed(prompt, 512, rng)
+        assert len(prompt) * 0.7 / TEMPOS[1] - 1 <= len(heard) <= len(prompt) / TEMPOS[0] + 1
+        assert 0 <= heard.min() <= heard.max() < 512
+        assert np.isin(heard, prompt).mean() >= 0.5
+        assert not np.array_equal(heard, prompt)

@@ -83,7 +83,7 @@ class Job:
 
         What has been spoken of an earlier one is kept: the next goes on from there.
         """
-        segment, voice, t2s = self.segments[index], self.voice, self.model.t2s
+        segment, voice, t2s = self.segments[index], self._voice_of(index), self.model.t2s
         device = self.model.device
         attempt = len(self.attempts.get(index, ()))
         said = self.said.get(index, [])
@@ -96,7 +96,7 @@ class Job:
         return Sequence(
             key=Key(self.id, index),
             phonemes=phonemes,
-            bert=self._bert(segment),
+            bert=self._bert(segment, voice),
             prompt=prompt,
             n_phonemes=len(segment.phonemes),
             sampler=Sampler.of(self.options, t2s.config.end_token),
@@ -111,6 +111,18 @@ class Job:
             n_said=len(said),
             cuts=self._cuts(index),
         )
+
+    def _voice_of(self, index: int) -> Voice:
+        """The speaker of the next attempt: without the prompt, where that seems to mislead.
+
+        A clip that is unlike all that the model has heard makes it skip words as often as it is asked to go
+        on from it; the style carries the voice. So where half of the attempts that an ear asks for were no
+        good, the other half is said by style alone.
+        """
+        ear, attempts = self.model.ear, self.attempts.get(index, ())
+        if ear is None or len(attempts) <= ear.retries // 2 or any(a.is_tolerable for a in attempts):
+            return self.voice
+        return self.voice.without_prompt
 
     def _cuts(self, index: int) -> Cuts | None:
         if not self.options.stream or not isinstance(self.model.decoder, VitsDecoder):
@@ -145,13 +157,13 @@ class Job:
         fitting = [attempt for attempt in self.attempts[index] if attempt.tokens[: len(said)] == said]
         return min(fitting, key=lambda attempt: attempt.strangeness)
 
-    def _bert(self, segment: Segment) -> Tensor | None:
+    def _bert(self, segment: Segment, voice: Voice) -> Tensor | None:
         """Features of prompt and segment; None where all of them are zeros."""
         own = bert_features(self.model, segment)
-        prompt = self.voice.prompt_bert
+        prompt = voice.prompt_bert
         if own is None and prompt is None:
             return None
-        model, n_prompt = self.model, len(self.voice.prompt_phonemes)
+        model, n_prompt = self.model, len(voice.prompt_phonemes)
         shape = n_prompt + len(segment.phonemes), model.t2s.config.bert_dim
         features = torch.zeros(shape, device=model.device, dtype=model.dtype)
         if prompt is not None:

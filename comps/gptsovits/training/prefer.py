@@ -54,6 +54,9 @@ from comps.gptsovits.training.t2s import (
 
 FEWEST_PROMPT_TOKENS = 50  # two seconds
 CLEARLY = 0.1  # nats a token by which the better must fit better
+TEMPOS = (0.6, 1.5)  # of a disturbed prompt,
+MOST_CUT = 0.15  # of it at either end,
+MOST_WRONG = 0.4  # of its tokens
 LENGTHS = 1.25  # and neither may be longer than the other by more: slower is not better
 
 
@@ -127,26 +130,44 @@ def preference_loss(now: Tensor, before: Tensor, strength: float) -> tuple[Tenso
     }
 
 
+def disturbed(prompt: NDArray[np.int64], n_bins: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """A prompt as a stranger's clip may be: slower or faster, beginning or ending elsewhere than its text,
+    with tokens that nobody of training has."""
+    tempo = rng.uniform(*TEMPOS)
+    kept = prompt[(np.arange(int(len(prompt) / tempo)) * tempo).astype(int)]
+    first, last = (int(share * len(kept)) for share in rng.uniform(0.0, MOST_CUT, 2))
+    kept = kept[first : len(kept) - last]
+    wrong = rng.random(len(kept)) < rng.uniform(0.0, MOST_WRONG)
+    return np.where(wrong, rng.integers(0, n_bins, len(kept)), kept)
+
+
 @dataclass(frozen=True)
 class Texts:
-    """Tasks without end: any sentence, after any utterance of training that is long enough to be a prompt."""
+    """Tasks without end: any sentence, after any utterance of training that is long enough to be a prompt.
+
+    A share `strange` of the prompts is `disturbed`, for clips of people come from elsewhere than training's
+    do; a share `alone` of the sentences is said after nothing, as in voices without a transcript.
+    """
 
     sentences: Sequence[NDArray[np.int64]]  # phonemes, with the mark at the end
     prompts: Sequence[TokenUtterance]
+    n_bins: int
+    strange: float = 0.0
+    alone: float = 0.0
 
     def draw(self, n: int, rng: np.random.Generator) -> list[Task]:
-        tasks = []
-        for _ in range(n):
-            said = self.prompts[int(rng.integers(len(self.prompts)))]
-            piece = said.piece()
-            tasks.append(
-                Task(
-                    prompt_phonemes=piece.phonemes,
-                    prompt=np.concatenate([piece.tokens, said.tail]),
-                    phonemes=self.sentences[int(rng.integers(len(self.sentences)))],
-                )
-            )
-        return tasks
+        return [self._task(rng) for _ in range(n)]
+
+    def _task(self, rng: np.random.Generator) -> Task:
+        phonemes = self.sentences[int(rng.integers(len(self.sentences)))]
+        said = self.prompts[int(rng.integers(len(self.prompts)))]
+        if rng.random() < self.alone:
+            nothing = np.zeros(0, np.int64)
+            return Task(nothing, nothing, phonemes)
+        piece = said.piece()
+        is_strange = rng.random() < self.strange
+        heard = disturbed(piece.tokens, self.n_bins, rng) if is_strange else piece.tokens
+        return Task(piece.phonemes, np.concatenate([heard, said.tail]), phonemes)
 
 
 def sentences_of(corpus: Path, wordnet: Path) -> list[NDArray[np.int64]]:
@@ -244,6 +265,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--wordnet", type=Path, default=WORDNET, help="WordNet's data files")
     parser.add_argument("--tasks", type=int, default=400, help="texts that are said before more steps")
     parser.add_argument("--attempts", type=int, default=8, help="at each text")
+    parser.add_argument("--strange", type=float, default=0.5, help="share of the prompts that is disturbed")
+    parser.add_argument("--alone", type=float, default=0.1, help="share of the texts without a prompt")
     parser.add_argument("--pairs", type=int, default=12, help="in a batch")
     parser.add_argument("--positions", type=int, default=2_500, help="of speech in a batch, as in `t2s`")
     parser.add_argument("--rate", type=float, default=5e-5)
@@ -264,8 +287,10 @@ def main(arguments: list[str] | None = None) -> None:
     before.load_state_dict(taught["average"])
     everyone = [utterance for own in voices.values() for utterance in own]
     prompts = [utterance for utterance in everyone if utterance.n_speech >= FEWEST_PROMPT_TOKENS]
-    texts = Texts(sentences_of(options.corpus, options.wordnet), prompts or everyone)
-    ear = Ear(*heard_in(options.work, items, n_bins=before.config.end_token))
+    n_bins = before.config.end_token
+    sentences = sentences_of(options.corpus, options.wordnet)
+    texts = Texts(sentences, prompts or everyone, n_bins, options.strange, options.alone)
+    ear = Ear(*heard_in(options.work, items, n_bins=n_bins))
     examiner = Examiner(texts, ear, temperature=options.temperature, attempts=options.attempts)
     trainer = Trainer(before, options)
     loop = Loop(options, "prefer", preference_file(folder, int(taught["step"])), trainer.parts, clock)
