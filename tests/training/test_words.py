@@ -14,6 +14,18 @@ def test_spelling_and_punctuation_are_no_errors() -> None:
     assert compare("Every day.", "everyday").wrong == 0
 
 
+def test_a_word_heard_as_two_is_no_error_among_errors_either() -> None:
+    joined = compare("the butter cream smothered the cake", "the buttercream smothered a cake")
+    assert (joined.wrong, joined.dropped) == (1, 0)
+    split = compare(
+        "they liked to race cross country nightclubs", "they like to race crosscountry night clubs"
+    )
+    assert (split.wrong, split.dropped) == (1, 0)
+    assert compare("a knee deep river", "a deep river").dropped == 1
+    beside = compare("a prima facie case", "a primafacic case")  # not the same letters
+    assert (beside.wrong, beside.dropped) == (2, 1)
+
+
 def test_each_kind_of_error_counts_once() -> None:
     assert compare("the cat sat", "the cat").wrong == 1
     assert compare("the cat sat", "the cat sat down").wrong == 1

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from itertools import groupby
 
 import jiwer
 
@@ -29,8 +30,8 @@ def words(text: str) -> list[str]:
 def compare(said: str, heard: str) -> Comparison:
     """Align two sentences.
 
-    A word heard as two, or two as one, is no error of the voice ("every day", "everyday"): sentences that
-    differ only in their spaces count as equal.
+    A word heard as two, or two as one, is no error of the voice ("every day", "everyday"): what differs only
+    in its spaces counts as equal.
     """
     reference, found = words(said), words(heard)
     if "".join(reference) == "".join(found) or not reference:
@@ -38,20 +39,34 @@ def compare(said: str, heard: str) -> Comparison:
     if not found:
         n = len(reference)
         return Comparison(n, n, n, 0, n)
-    output = jiwer.process_words(" ".join(reference), " ".join(found))
-    dropped = repeated = cut_short = 0
-    for piece in output.alignments[0]:
-        if piece.type == "delete":
-            n = piece.ref_end_idx - piece.ref_start_idx
-            dropped += n
-            cut_short += n if piece.ref_end_idx == len(reference) else 0
-        elif piece.type == "insert":
-            repeated += sum(
-                found[i] in (*found[i - 1 : i], *found[i + 1 : i + 2])
-                for i in range(piece.hyp_start_idx, piece.hyp_end_idx)
-            )
-    wrong = output.substitutions + output.deletions + output.insertions
+    wrong = dropped = repeated = cut_short = 0
+    for pieces in _differences(reference, found):
+        for piece in pieces:
+            n_said = piece.ref_end_idx - piece.ref_start_idx
+            wrong += max(n_said, piece.hyp_end_idx - piece.hyp_start_idx)
+            if piece.type == "delete":
+                dropped += n_said
+                cut_short += n_said if piece.ref_end_idx == len(reference) else 0
+            elif piece.type == "insert":
+                repeated += sum(
+                    found[i] in (*found[i - 1 : i], *found[i + 1 : i + 2])
+                    for i in range(piece.hyp_start_idx, piece.hyp_end_idx)
+                )
     return Comparison(len(reference), wrong, dropped, repeated, cut_short)
+
+
+def _differences(reference: list[str], found: list[str]) -> list[list[jiwer.AlignmentChunk]]:
+    """Pieces of the alignment that differ, those beside each other together; not where only spaces do."""
+    alignment = jiwer.process_words(" ".join(reference), " ".join(found)).alignments[0]
+    differing = []
+    for is_same, run in groupby(alignment, key=lambda piece: piece.type == "equal"):
+        pieces = list(run)
+        first, last = pieces[0], pieces[-1]
+        said = reference[first.ref_start_idx : last.ref_end_idx]
+        heard = found[first.hyp_start_idx : last.hyp_end_idx]
+        if not is_same and "".join(said) != "".join(heard):
+            differing.append(pieces)
+    return differing
 
 
 def wer(said: list[str], heard: list[str]) -> float:
