@@ -13,6 +13,7 @@
 
 `python -m comps.gptsovits.training all` runs them in this order. Each has a progress bar, fixed seeds
 and a plot of its losses in `<work>/logs`; stopped (`--minutes` does it), it goes on from its last checkpoint.
-`reading` measures T2S without a decoder. When a corpus gains speech later (`corpus --add`), `grow` takes it
-into what the stages have made, and `t2s` and `joint` go on over all of it; `prefer` then begins anew.
+`reading` measures T2S without a decoder; `outside` makes clips of strangers for `evaluate --voices`. When a
+corpus gains speech later (`corpus --add`), `grow` takes it into what the stages have made, and `t2s` and
+`joint` go on over all of it; `prefer` then begins anew.
 """
