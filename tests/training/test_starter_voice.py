@@ -19,7 +19,7 @@ from comps.gptsovits.engine import Engine, SpeechOptions, SpeechRequest
 from comps.gptsovits.training.judge import transcribe
 from comps.gptsovits.training.words import wer
 
-WORST_WORD_ERROR_RATE = 0.25
+WORST_WORD_ERROR_RATE = 0.15
 ROOT = Path(__file__).parents[2]
 SENTENCES = (
     "The weather was cold and the road was long.",
