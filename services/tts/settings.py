@@ -74,7 +74,11 @@ class GatewaySettings(ServiceSettings):
     jobs_kept_hours: float = Field(
         default=JOBS_KEPT_HOURS, gt=0, description="how long finished jobs are kept"
     )
-    jobs_kept: int = Field(default=JOBS_KEPT, ge=1, description="how many of them")
+    jobs_kept: int = Field(
+        default=JOBS_KEPT,
+        ge=1,
+        description="how many that waited in the queue, and as many that were answered at once",
+    )
     profile_cache_bytes: int = Field(
         default=PROFILE_CACHE_BYTES, ge=0, description="speaker profiles kept on disk"
     )

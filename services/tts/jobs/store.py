@@ -206,13 +206,19 @@ class JobStore:
             return list((await connection.execute(query)).scalars())
 
     async def prune(self, *, older_than: float, keep: int) -> list[JobRecord]:
-        """Remove finished jobs that ended too long ago or are too many; gives back what was removed."""
+        """Remove finished jobs that ended too long ago or are too many; gives back what was removed.
+
+        Those that somebody listened to are counted apart: under load a thousand of them take seconds, and
+        would push out replies that have not been fetched yet.
+        """
         finished = jobs.c.state.in_(FINAL)
-        newest = (
-            select(jobs.c.id).where(finished).order_by(jobs.c.created.desc(), jobs.c.id.desc()).limit(keep)
-        )
         ended = func.coalesce(jobs.c.finished, jobs.c.created)
-        surplus = and_(finished, or_(ended < older_than, jobs.c.id.not_in(newest)))
+        is_too_much = [ended < older_than]
+        for is_async in (True, False):
+            kind = jobs.c.respond_async.is_(is_async)
+            newest = select(jobs.c.id).where(finished, kind).order_by(jobs.c.created.desc(), jobs.c.id.desc())
+            is_too_much.append(and_(kind, jobs.c.id.not_in(newest.limit(keep))))
+        surplus = and_(finished, or_(*is_too_much))
         async with self._database.writing() as connection:
             removed = [record_of(row) for row in await connection.execute(select(jobs).where(surplus))]
             for some in _portions([record.id for record in removed]):

@@ -217,6 +217,25 @@ def test_finished_jobs_go_when_they_are_too_old_or_too_many(database_url: str) -
     run_with(database_url, scenario)
 
 
+def test_those_that_were_listened_to_do_not_push_out_those_to_be_fetched(database_url: str) -> None:
+    """A job's reply is still to come for; what was streamed has been heard."""
+
+    async def scenario(here: Side) -> None:
+        async def ended(created: float, respond_async: bool) -> str:
+            record = job(
+                created=created, finished=60.0, state=JobState.SUCCEEDED, respond_async=respond_async
+            )
+            await here.store.add(record)
+            return record.id
+
+        to_fetch = [await ended(1.0 + n, True) for n in range(3)]
+        heard = [await ended(10.0 + n, False) for n in range(4)]
+        removed = await here.store.prune(older_than=10.0, keep=2)
+        assert {each.id for each in removed} == {to_fetch[0], *heard[:2]}
+
+    run_with(database_url, scenario)
+
+
 def test_a_database_that_is_away_is_a_clear_error_without_its_password() -> None:
     async def main(url: str) -> str:
         database = Database(url)
