@@ -15,7 +15,6 @@ from torch import Tensor
 
 from comps.gptsovits.checkpoints.own import save_model
 from comps.gptsovits.ear import CLEAR, RETRIES
-from comps.gptsovits.networks.t2s import T2SConfig
 from comps.gptsovits.networks.vits.decoder import VitsDecoder
 from comps.gptsovits.training.character import mean_style, stand_out
 from comps.gptsovits.training.hearing import heard_in
@@ -24,6 +23,7 @@ from comps.gptsovits.training.prefer import preference_file
 from comps.gptsovits.training.progress import load_checkpoint, stage_parser
 from comps.gptsovits.training.sizes import CALM, CHARACTER, HOP_LENGTH, LATENT_CHANNELS, N_FFT, SAMPLE_RATE
 from comps.gptsovits.training.split import Item, train_items
+from comps.gptsovits.training.t2s import saved_config
 
 LICENCE = "Apache-2.0"
 DATA = "synthetic English speech made with Kokoro-82M (Apache-2.0) from sentences of WordNet 3.0"
@@ -59,8 +59,7 @@ def export(
         bias[LATENT_CHANNELS:] += math.log(calm)  # mean first, then log-deviation
     items = train_items(corpus)
     stand_out(decoder, mean_style(decoder, items), character)
-    config_file, weights_file = work / "t2s" / "config.json", work / "t2s" / "model.safetensors"
-    t2s_config = T2SConfig(**json.loads(config_file.read_text("utf-8")))
+    t2s_config = saved_config(work)
     content_config = json.loads((work / "content" / "config.json").read_text("utf-8"))
     config = {
         "version": "v2",
@@ -75,7 +74,7 @@ def export(
         "ear": {"clear": CLEAR, "retries": RETRIES},
     }
     parts = {
-        "t2s": load_file(weights_file),
+        "t2s": load_file(work / "t2s" / "model.safetensors"),
         "decoder": decoder.state_dict(),
         "content": load_file(work / "content" / "model.safetensors"),
         "ear": _ear(work, items, n_bins=t2s_config.end_token),

@@ -10,7 +10,6 @@ anew, and `t2s/preference.pt` to go on from.
 
 import argparse
 import copy
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +22,7 @@ from torch import Tensor
 
 from comps.gptsovits.ear import Ear
 from comps.gptsovits.engine.guard import fault_of
-from comps.gptsovits.networks.t2s import T2S, T2SConfig
+from comps.gptsovits.networks.t2s import T2S
 from comps.gptsovits.training.attempts import Attempt, Speaker, Task
 from comps.gptsovits.training.averages import Average
 from comps.gptsovits.training.hearing import heard_in
@@ -48,6 +47,7 @@ from comps.gptsovits.training.t2s import (
     loss_of,
     misled,
     save_average,
+    saved_config,
     utterances_by_voice,
     with_dropout,
 )
@@ -283,7 +283,7 @@ def main(arguments: list[str] | None = None) -> None:
     sounds = load_sounds(items, options.work / "cache" / "train")
     voices = utterances_by_voice(items, sounds, options.work, options.device, tuple(options.factors))
     taught = trained_checkpoint(folder / "training.pt")
-    before = T2S(T2SConfig(**json.loads((folder / "config.json").read_text("utf-8"))))
+    before = T2S(saved_config(options.work))
     before.load_state_dict(taught["average"])
     everyone = [utterance for own in voices.values() for utterance in own]
     prompts = [utterance for utterance in everyone if utterance.n_speech >= FEWEST_PROMPT_TOKENS]

@@ -18,7 +18,7 @@ from comps.gptsovits.engine import SpeechOptions
 from comps.gptsovits.engine.guard import fault_of, max_tokens
 from comps.gptsovits.engine.noise import Noise
 from comps.gptsovits.engine.sampling import History, Sampler
-from comps.gptsovits.networks.t2s import T2S, KVCache, T2SConfig
+from comps.gptsovits.networks.t2s import T2S, KVCache
 from comps.gptsovits.text.symbols import symbol_table
 from comps.gptsovits.training.alignment import chain_of, is_mark
 from comps.gptsovits.training.codebook import phones_of_tokens
@@ -27,7 +27,7 @@ from comps.gptsovits.training.pieces import MARKS, STOP
 from comps.gptsovits.training.progress import stage_parser, start
 from comps.gptsovits.training.sounds import Sounds, load_sounds
 from comps.gptsovits.training.split import Item, heldout_items
-from comps.gptsovits.training.t2s import PROMPT_TAIL_SAMPLES
+from comps.gptsovits.training.t2s import PROMPT_TAIL_SAMPLES, saved_config
 from comps.gptsovits.training.tokenizer import Tokenizer
 
 
@@ -43,8 +43,7 @@ class Reading:
 
 def load_t2s(work: Path) -> T2S:
     """The T2S that stage `t2s` wrote into `work/t2s` (averaged weights)."""
-    config = T2SConfig(**json.loads((work / "t2s" / "config.json").read_text("utf-8")))
-    model = T2S(config)
+    model = T2S(saved_config(work))
     model.load_state_dict(load_file(work / "t2s" / "model.safetensors"))
     return model.eval()
 

@@ -328,6 +328,11 @@ def main(arguments: list[str] | None = None) -> None:
     loop.run(once, after_save=keep)
 
 
+def saved_config(work: Path) -> T2SConfig:
+    """The sizes of the T2S in a work folder. FileNotFoundError where this stage has not run."""
+    return T2SConfig(**json.loads((work / "t2s" / "config.json").read_text("utf-8")))
+
+
 def save_average(path: Path, average: dict[str, Tensor], temperature: float) -> None:
     """Write the averaged weights, sharpened: logits are divided by `temperature`.
 
