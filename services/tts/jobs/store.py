@@ -4,7 +4,7 @@ import re
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import fields
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
@@ -44,6 +44,13 @@ PROGRESS = (
     "warnings",
 )
 ENDING = (*PROGRESS, "state", "finished", "problem", "file", "request", "clips", "idempotency_key")
+
+
+class Removed(NamedTuple):
+    """What is left of a job that nobody remembers: under load thousands go at once."""
+
+    id: str
+    file: str | None
 
 
 class JobStore:
@@ -205,7 +212,7 @@ class JobStore:
         async with self._database.reading() as connection:
             return list((await connection.execute(query)).scalars())
 
-    async def prune(self, *, older_than: float, keep: int) -> list[JobRecord]:
+    async def prune(self, *, older_than: float, keep: int) -> list[Removed]:
         """Remove finished jobs that ended too long ago or are too many; gives back what was removed.
 
         Those that somebody listened to are counted apart: under load a thousand of them take seconds, and
@@ -220,8 +227,9 @@ class JobStore:
             is_too_much.append(and_(kind, jobs.c.id.not_in(newest.limit(keep))))
         surplus = and_(finished, or_(*is_too_much))
         async with self._database.writing() as connection:
-            removed = [record_of(row) for row in await connection.execute(select(jobs).where(surplus))]
-            for some in _portions([record.id for record in removed]):
+            rows = await connection.execute(select(jobs.c.id, jobs.c.file).where(surplus))
+            removed = [Removed(*row) for row in rows]
+            for some in _portions([job.id for job in removed]):
                 await connection.execute(delete(jobs).where(jobs.c.id.in_(some)))
         return removed
 
