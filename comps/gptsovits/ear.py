@@ -16,7 +16,7 @@ WORST = -8.0  # nats: no single token counts for more
 UNHEARD = np.float32(WORST)  # for a phoneme without a token: fast speech has some, a skipped word many
 STRAY = np.float32(-1.0)  # for a token of a pause where the text has no mark: a hesitation
 _NEVER = np.float32(-1e30)
-CLEAR = -0.2  # an eighth of what the bundled model says fits better at once
+CLEAR = -0.2  # seven tenths of what the bundled model says fits better at once
 MOST_RETRIES = 20
 RETRIES = 8  # its tokens cost little, and each of the first eight attempts still helps
 

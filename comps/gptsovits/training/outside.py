@@ -87,9 +87,7 @@ def _write_text(folder: Path, name: str, text: str) -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m comps.gptsovits.training.outside", description="Make clips of voices to clone."
-    )
+    parser = argparse.ArgumentParser(prog="python -m comps.gptsovits.training.outside", description=__doc__)
     parser.add_argument("-o", "--output", type=Path, default=Path("outside"))
     parser.add_argument("--share", type=Path, default=SHARE, help="where packages keep their data")
     options = parser.parse_args(arguments)

@@ -5,7 +5,7 @@ it says each of many texts several times in voices of training, the ear (`comps/
 well each attempt says its phonemes, and T2S is taught to prefer the better to the worse (direct preference
 optimisation, Rafailov et al. 2023, arXiv:2305.18290), with cross-entropy on speech beside it. Texts need no
 recordings: sentences of WordNet that training's voices never read will do. Writes `t2s/model.safetensors`
-anew, and `t2s/preference.pt` to go on from.
+anew, and a `preference_file` to go on from.
 """
 
 import argparse
